@@ -1,0 +1,34 @@
+"""Turn a filter into a pyarrow expression, for Arrow tables and datasets.
+
+The work is done in `arrow_expression.py`, which is imported on the first call: `pyarrow.compute` takes a while to load.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow.compute as pc
+
+    from polyroute.sql.filters.filter import Filter
+
+
+def to_arrow(filter_: Filter, *, from_files: bool = False) -> pc.Expression:
+    """Write a filter as a pyarrow expression, to be used with `Table.filter` or a dataset's scanner.
+
+    Args:
+        filter_: the filter.
+        from_files: whether a dataset of files is scanned, whose statistics Arrow trusts.
+
+    Raises:
+        Unsupported: when Arrow would not give exactly DuckDB's rows.
+
+    >>> import pyarrow as pa
+    >>> from polyroute.sql.filters import parse_filter
+    >>> table = pa.table({"n": [1, 2, None]})
+    >>> table.filter(to_arrow(parse_filter("n <> 2", table.schema)))["n"].to_pylist()
+    [1]
+    """
+    from polyroute.sql.filters.arrow_expression import arrow_expression
+
+    return arrow_expression(filter_, from_files=from_files)
