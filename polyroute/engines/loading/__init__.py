@@ -1,0 +1,1 @@
+"""Sources, progress and the loader: how data gets into engines."""

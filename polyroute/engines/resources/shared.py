@@ -1,0 +1,117 @@
+"""One resource per real path, process-wide: several engine ids may stand on one file, and they must not open it twice.
+
+DuckDB refuses a second open of a file with other settings, and SQLite's `data_version` is per connection; so whoever
+opens a path gets the instance that is open already, and the last one to leave closes it. The epoch counts writes made
+through polyroute: it is odd while one is in progress.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from polyroute.errors import invalid
+
+Handle = TypeVar("Handle")
+
+_OPEN: dict[tuple[str, str], Resource[object]] = {}
+_LOCK = threading.RLock()
+
+
+class Resource(Generic[Handle]):
+    """An open store and what belongs to it: `handle`, `path`, `epoch`."""
+
+    def __init__(
+        self,
+        kind: str,
+        path: Path,
+        handle: Handle,
+        close: Callable[[Handle], object],
+        *,
+        read_only: bool,
+        temporary: bool,
+    ) -> None:
+        self.kind = kind
+        self.path = path
+        self.handle = handle
+        self.read_only = read_only
+        self.epoch = 0
+        self._temporary = temporary
+        self._close = close
+        self._users = 1
+        self._writers = 0
+        self._lock = threading.Lock()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The identity of the store: two engines with one key are one engine."""
+        return (self.kind, str(self.path))
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Mark a write: the epoch is odd inside and has grown afterwards, also when the write failed."""
+        with self._lock:
+            self._writers += 1
+            if self._writers == 1:
+                self.epoch += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._writers -= 1
+                # a writer that ends while others go on moves the epoch by two: still odd, yet different
+                self.epoch += 1 if self._writers == 0 else 2
+
+    def release(self) -> None:
+        """Leave the store; the last user closes it."""
+        with _LOCK:
+            self._users -= 1
+            if self._users > 0:
+                return
+            _OPEN.pop(self.key, None)
+            self._close(self.handle)
+            if self._temporary:
+                shutil.rmtree(self.path.parent, ignore_errors=True)
+
+
+def acquire(
+    kind: str, path: Path, make: Callable[[Path], Handle], close: Callable[[Handle], object], *, read_only: bool = False
+) -> Resource[Handle]:
+    """Return the open resource of a real path, or open it with `make(path)`.
+
+    Raises QUERY_INVALID when the path is open already, read-only in one place and writable in the other.
+    """
+    real = path.expanduser().resolve()
+    with _LOCK:
+        held = _OPEN.get((kind, str(real)))
+        if held is None:
+            made: Resource[Handle] = Resource(kind, real, make(real), close, read_only=read_only, temporary=False)
+            _OPEN[made.key] = made  # type: ignore[assignment]
+            return made
+        if held.read_only != read_only:
+            raise invalid(
+                f"{real.name} is open already, {'read-only' if held.read_only else 'for writing'}",
+                hint="open it the same way in all places of this process",
+            )
+        held._users += 1
+        return held  # type: ignore[return-value]
+
+
+def acquire_temporary(
+    kind: str, name: str, make: Callable[[Path], Handle], close: Callable[[Handle], object]
+) -> Resource[Handle]:
+    """Open a resource in a new temporary folder, which goes away with it."""
+    path = Path(tempfile.mkdtemp(prefix="polyroute-")).resolve() / name
+    try:
+        made: Resource[Handle] = Resource(kind, path, make(path), close, read_only=False, temporary=True)
+    except BaseException:
+        shutil.rmtree(path.parent, ignore_errors=True)
+        raise
+    with _LOCK:
+        _OPEN[made.key] = made  # type: ignore[assignment]
+    return made

@@ -1,0 +1,1 @@
+"""Vector engines: exact search and clusters for all of them, and LanceDB."""

@@ -1,0 +1,31 @@
+"""Broken engines, one fault each, registered with the tests that catch them."""
+
+from __future__ import annotations
+
+from tests.engines.reference.broken import (
+    declarations,
+    documents,
+    graphs,
+    loads,
+    relations,
+    scans,
+    series,
+    sharing,
+    stopping,
+    types,
+    vectors,
+)
+
+__all__ = [
+    "declarations",
+    "documents",
+    "graphs",
+    "loads",
+    "relations",
+    "scans",
+    "series",
+    "sharing",
+    "stopping",
+    "types",
+    "vectors",
+]
