@@ -1,0 +1,312 @@
+"""The catalog: which datasets there are, and in which engines each of them lies.
+
+Engines report what they hold; the coordinator alone knows which of those are copies of one dataset. Only a load into
+several engines (or a replication) makes placements; equal names in two engines without such a record are two datasets,
+and the bare name is then refused as ambiguous. The record is kept in the state folder. A write through the coordinator
+leaves the other placements behind: they are `stale` and not read until they are loaded again.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from polyroute.engines import Dataset, Engine
+from polyroute.engines.execution import translated
+from polyroute.errors import DatabaseErrorCode, Outcome, PolyrouteError, invalid, unknown_name
+from polyroute.router.state import write_atomically
+
+REFRESH_S = 1.0
+
+
+@dataclass(slots=True)
+class Placement:
+    """One dataset in one engine; `stale` means that the primary has been written since."""
+
+    engine: Engine
+    dataset: Dataset
+    primary: bool = True
+    stale: bool = False
+
+
+@dataclass(slots=True)
+class Entry:
+    """A logical dataset: its schema, kind, roles (those of the primary) and its placements, the primary first."""
+
+    name: str
+    dataset: Dataset
+    placements: list[Placement] = field(default_factory=list)
+
+    @property
+    def primary(self) -> Placement:
+        """The placement that takes the writes."""
+        return self.placements[0]
+
+
+@dataclass(slots=True)
+class _Record:
+    """What the coordinator knows of one dataset's copies: engine ids, the primary first, and the stale ones."""
+
+    engines: list[str]
+    stale: list[str] = field(default_factory=list)
+
+
+class Catalog:
+    """All datasets of a coordinator by name; thread-safe, and refreshed when an engine's datasets change."""
+
+    def __init__(self, state: Path | None = None) -> None:
+        self._engines: dict[str, Engine] = {}
+        self._state = None if state is None else state / "placements.json"
+        self._records: dict[str, _Record] = self._read()
+        self._entries: dict[str, Entry] = {}
+        self._ambiguous: dict[str, list[str]] = {}
+        self._seen: dict[str, Mapping[str, Dataset]] = {}
+        self._next_check = 0.0
+        self._lock = threading.RLock()
+        self.epoch = 0
+
+    def add(self, engine: Engine) -> None:
+        """Take an engine's datasets in."""
+        with self._lock:
+            self._engines[engine.id] = engine
+            self.refresh()
+
+    def remove(self, engine_id: str) -> None:
+        """Forget an engine and its placements; the record of its copies stays, for when it comes back."""
+        with self._lock:
+            self._engines.pop(engine_id, None)
+            self._seen.pop(engine_id, None)
+            self._rebuild()
+
+    def entries(self) -> dict[str, Entry]:
+        """Return every dataset by the name it is asked by: `engine.name` where the bare name means several."""
+        self._refresh_when_due()
+        with self._lock:
+            named = dict(self._entries)
+            for name, held in self._ambiguous.items():
+                pinned = {f"{e}.{name}": self._pinned(e, name) for e in held}
+                named.update({n: p for n, p in pinned.items() if p is not None})
+            return named
+
+    def find(self, name: str) -> Entry | None:
+        """Return the dataset of a name as a person writes it, or None: `dataset`, or `engine.dataset` for one
+        placement.
+
+        Raises QUERY_INVALID for a bare name that means several datasets.
+        """
+        if not isinstance(name, str):
+            raise invalid(f"the name of a dataset is a text, not {type(name).__name__}", hint="see db.datasets")
+        if time.monotonic() > self._next_check:
+            self._refresh_when_due()
+        found = self._entries.get(name)
+        if found is not None:
+            return found
+        if name in self._ambiguous:
+            ways = " or ".join(f"{e}.{name}" for e in self._ambiguous[name])
+            raise invalid(
+                f"{name!r} is a different dataset in each of {', '.join(self._ambiguous[name])}", hint=f"write {ways}"
+            )
+        engine_id, dot, rest = name.partition(".")
+        if dot and engine_id in self._engines:
+            return self._pinned(engine_id, rest)
+        found_name = _in_other_case(name, self._entries)
+        return None if found_name is None else self._entries[found_name]
+
+    def resolve(self, name: str) -> Entry:
+        """Return the dataset of a name, looking at the engines again before giving up.
+
+        Raises QUERY_INVALID, naming the nearest, when there is none, and the error of an engine that cannot tell what
+        it holds: a damaged dataset must not look like one that never was.
+        """
+        found = self.find(name)
+        if found is None:
+            self.refresh()
+            found = self.find(name)
+        if found is None:
+            self._ask_engines(name)
+            raise unknown_name("dataset", name, self.names())
+        return found
+
+    def _ask_engines(self, name: str) -> None:
+        """Let every engine say why it does not show a dataset; QUERY_INVALID only says that it has none."""
+        for engine_id, engine in list(self._engines.items()):
+            try:
+                with translated(engine):
+                    engine.dataset(name.removeprefix(f"{engine_id}."))
+            except PolyrouteError as exc:
+                if exc.code != DatabaseErrorCode.QUERY_INVALID:
+                    raise
+
+    def names(self) -> list[str]:
+        """Return every name that can be asked for."""
+        with self._lock:
+            return sorted([*self._entries, *(f"{e}.{n}" for n, held in self._ambiguous.items() for e in held)])
+
+    def names_in(self, engine_id: str) -> list[str]:
+        """Return the names that one engine holds."""
+        return sorted(self._seen.get(engine_id, {}))
+
+    def refresh(self) -> None:
+        """Ask every engine what it holds and rebuild what has changed; an engine that cannot answer keeps what was
+        known of it.
+        """
+        with self._lock:
+            changed = False
+            for engine_id, engine in self._engines.items():
+                try:
+                    held = engine.datasets()
+                except Exception:  # noqa: BLE001 - the query on it will tell, with the right code
+                    held = self._seen.get(engine_id, {})
+                if held is not self._seen.get(engine_id):
+                    self._seen[engine_id] = held
+                    changed = True
+            self._next_check = time.monotonic() + REFRESH_S
+            if changed:
+                self._rebuild()
+
+    def stale_copies(self, name: str) -> frozenset[str]:
+        """Return the engines whose copy of a dataset is older than its primary."""
+        record = self._records.get(name)
+        return frozenset(record.stale if record else ())
+
+    def check_load(self, name: str, engine_ids: Iterable[str]) -> None:
+        """Refuse a load into copies of a dataset that leaves its primary out; QUERY_INVALID."""
+        record = self._records.get(name)
+        loaded = list(engine_ids)
+        if record is not None and record.engines[0] not in loaded and set(loaded) & set(record.engines):
+            raise invalid(
+                f"{name!r} is written in its primary {record.engines[0]}", hint=f"load into {record.engines[0]} too"
+            )
+
+    def record_load(self, name: str, engine_ids: Iterable[str], *, whole: bool, stale: frozenset[str]) -> None:
+        """Remember that a load made these engines hold one dataset.
+
+        After a `whole` load all of them hold the same; after an addition the copies do that were not `stale` before it.
+        Copies that were left out are stale.
+        """
+        with self._lock:
+            loaded = list(engine_ids)
+            record = self._records.get(name)
+            others = [] if record is None else [e for e in record.engines if e not in loaded]
+            behind = [] if whole else [e for e in loaded if e in stale]
+            if record is not None and record.engines[0] in loaded:
+                loaded = [record.engines[0], *(e for e in loaded if e != record.engines[0])]
+            if len(loaded) + len(others) > 1:
+                self._records[name] = _Record([*loaded, *others], [*behind, *others])
+            else:
+                self._records.pop(name, None)
+            self._write()
+            self._rebuild()
+
+    @contextmanager
+    def writing(self, names: Iterable[str]) -> Iterator[None]:
+        """Hold the copies of datasets for stale while their primaries are written, and from then on.
+
+        They are marked before the write, so that a crash in the middle leaves them marked, and unmarked only when the
+        write is known to have left nothing behind.
+        """
+        copied = [name for name in names if name in self._records]
+        if not copied:
+            yield
+            return
+        before = {name: list(self._records[name].stale) for name in copied}
+        self._mark({name: self._records[name].engines[1:] for name in copied})
+        try:
+            yield
+        except PolyrouteError as exc:
+            if exc.outcome in (Outcome.NOT_EXECUTED, Outcome.ROLLED_BACK):
+                self._mark(before)
+            raise
+
+    def _mark(self, stale: Mapping[str, list[str]]) -> None:
+        with self._lock:
+            for name, engine_ids in stale.items():
+                if name in self._records:
+                    self._records[name].stale = engine_ids
+            self._write()
+            self._rebuild()
+
+    def record_drop(self, name: str) -> None:
+        """Forget the placements of a dropped dataset."""
+        with self._lock:
+            if self._records.pop(name, None) is not None:
+                self._write()
+            self.refresh()
+
+    def _refresh_when_due(self) -> None:
+        if time.monotonic() > self._next_check:
+            self.refresh()
+
+    def _pinned(self, engine_id: str, name: str) -> Entry | None:
+        held = self._seen.get(engine_id, {})
+        if name not in held:
+            found = _in_other_case(name, held)
+            if found is None:
+                return None
+            name = found
+        dataset = held[name]
+        logical = self._entries.get(name)
+        placements = [] if logical is None else [p for p in logical.placements if p.engine.id == engine_id]
+        return Entry(name, dataset, placements or [Placement(self._engines[engine_id], dataset)])
+
+    def _rebuild(self) -> None:
+        holders: dict[str, list[str]] = {}
+        for engine_id in self._engines:
+            for name in self._seen.get(engine_id, {}):
+                holders.setdefault(name, []).append(engine_id)
+        entries: dict[str, Entry] = {}
+        ambiguous: dict[str, list[str]] = {}
+        for name, held in holders.items():
+            record = self._records.get(name)
+            copies = [e for e in record.engines if e in held] if record else []
+            others = self._distinct([e for e in held if e not in copies])
+            if (len(others) + bool(copies)) > 1:
+                ambiguous[name] = [*copies, *others]
+            else:
+                entries[name] = self._entry(name, copies or others, record)
+        self._entries, self._ambiguous = entries, ambiguous
+        self.epoch += 1
+
+    def _distinct(self, engine_ids: list[str]) -> list[str]:
+        """Leave out ids that stand on the same store as one before them: theirs is the same table."""
+        stores: dict[tuple[object, str], str] = {}
+        for engine_id in engine_ids:
+            engine = self._engines[engine_id]
+            stores.setdefault((engine.resource.key, engine.kind), engine_id)
+        return list(stores.values())
+
+    def _entry(self, name: str, engine_ids: list[str], record: _Record | None) -> Entry:
+        stale = set(record.stale) if record else set()
+        primary = record.engines[0] if record else engine_ids[0]
+        placements = [Placement(self._engines[e], self._seen[e][name], e == primary, e in stale) for e in engine_ids]
+        return Entry(name, placements[0].dataset, placements)
+
+    def _read(self) -> dict[str, _Record]:
+        if self._state is None or not self._state.exists():
+            return {}
+        try:
+            stored = json.loads(self._state.read_text(encoding="utf-8"))
+            return {name: _Record(list(r["engines"]), list(r["stale"])) for name, r in stored.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+            aside = self._state.with_suffix(".damaged")
+            raise invalid(
+                f"{self._state.name} in the state folder cannot be read",
+                hint=f"move it aside, say to {aside.name}: no data is lost, replicas become datasets of their own",
+            ) from exc
+
+    def _write(self) -> None:
+        if self._state is not None:
+            stored = {name: {"engines": r.engines, "stale": r.stale} for name, r in self._records.items()}
+            write_atomically(self._state, json.dumps(stored, indent=1))
+
+
+def _in_other_case(name: str, names: Iterable[str]) -> str | None:
+    """Return the one name that differs only in case, or None when there is none, or more than one."""
+    folded = name.lower()
+    near = [n for n in names if n.lower() == folded]
+    return near[0] if len(near) == 1 else None

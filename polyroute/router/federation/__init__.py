@@ -1,0 +1,5 @@
+"""SQL over any engines: the statement, its plan, the merge."""
+
+from polyroute.router.federation.lane import SqlLane
+
+__all__ = ["SqlLane"]

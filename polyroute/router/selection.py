@@ -1,0 +1,75 @@
+"""Which placements may answer an operation: those that offer it, hold it fresh enough, and are not ruled out by the
+query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from polyroute.engines import Engine
+from polyroute.errors import DatabaseErrorCode, invalid, make_error, unknown_name
+from polyroute.operations import Operation
+from polyroute.query import Requirements, Routing
+from polyroute.router.catalog import Entry, Placement
+
+
+def candidates(
+    entry: Entry, op: Operation, requirements: Requirements, routing: Routing, engines: Mapping[str, Engine]
+) -> list[Placement]:
+    """Return the placements that may answer, the primary first.
+
+    Raises QUERY_INVALID when no engine that holds the dataset offers the operation, or the routing names an unknown
+    engine; ENGINE_SELECTION_FAILED, with the reason for each, when all are ruled out.
+    """
+    placements = entry.placements
+    if len(placements) == 1 and routing.engine is None and not routing.exclude:
+        placement = placements[0]
+        if placement.primary and not placement.stale and op.name in placement.engine.operations:
+            return placements
+    _check_engines(routing, engines)
+    if not any(op.name in p.engine.operations for p in placements):
+        raise _wrong_kind(entry, op)
+    reasons = {p.engine.id: _ruled_out(p, op, requirements, routing) for p in placements}
+    fit = [p for p in placements if reasons[p.engine.id] is None]
+    if not fit:
+        told = "; ".join(f"{engine}: {reason}" for engine, reason in reasons.items())
+        raise make_error(
+            DatabaseErrorCode.ENGINE_SELECTION_FAILED,
+            f"no engine may answer {op.name} on {entry.name!r} ({told})",
+            hint="loosen the routing or the requirements",
+        )
+    return fit[:1] if type(op).writes else fit
+
+
+def _check_engines(routing: Routing, engines: Mapping[str, Engine]) -> None:
+    for name in (routing.engine, *routing.exclude):
+        if name is not None and name not in engines:
+            raise unknown_name("engine", name, engines)
+
+
+def _wrong_kind(entry: Entry, op: Operation) -> Exception:
+    kind = entry.dataset.kind
+    offered = sorted({n for p in entry.placements for n in p.engine.operations})
+    return invalid(
+        f"{entry.name!r} is a {kind} dataset, which has no {op.name}",
+        hint=f"it can be asked by {', '.join(offered)}, or in SQL",
+    )
+
+
+def _ruled_out(placement: Placement, op: Operation, requirements: Requirements, routing: Routing) -> str | None:
+    engine_id = placement.engine.id
+    if op.name not in placement.engine.operations:
+        return f"has no {op.name}"
+    if routing.engine is not None and engine_id != routing.engine:
+        return "not the engine asked for"
+    if engine_id in routing.exclude:
+        return "excluded"
+    if placement.primary:
+        return None
+    if type(op).writes:
+        return "a replica takes no writes"
+    if requirements.consistency == "strong":
+        return "a replica, and strong consistency reads the primary"
+    if placement.stale:
+        return "its copy is older than the primary"
+    return None
