@@ -1,0 +1,1 @@
+"""Benchmarks: each measures polyroute beside its peers in one run; `python -m benchmarks` runs all."""
