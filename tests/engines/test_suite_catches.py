@@ -11,14 +11,24 @@ import pytest
 from tests.engines.reference import broken
 from tests.engines.reference.faults import FAULTS, Fault, names_of_all_tests, redness
 
+_TRIES = 5
+
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_broken_engine_is_red(fault: Fault, tmp_path: Path) -> None:
     assert fault.caught_by
     for test in fault.caught_by:
-        folder = tmp_path / test
+        assert _is_red(fault, test, tmp_path), f"{test} does not see that it {fault.engine.__name__}"
+
+
+def _is_red(fault: Fault, test: str, tmp_path: Path) -> bool:
+    """Tell whether a test sees a fault; one that shows only between threads may need another try on a busy machine."""
+    for attempt in range(_TRIES):
+        folder = tmp_path / f"{test}-{attempt}"
         folder.mkdir()
-        assert redness(fault.engine, test, folder) is not None, f"{test} does not see that it {fault.engine.__name__}"
+        if redness(fault.engine, test, folder) is not None:
+            return True
+    return False
 
 
 def test_every_test_is_red_for_some_broken_engine() -> None:

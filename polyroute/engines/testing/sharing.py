@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -27,6 +28,8 @@ from polyroute.result import QueryResult
 from polyroute.values import rows_from_table
 
 _READS = 100
+# so that the reads outlast the writer, whose moments of weakness they are to meet
+_BETWEEN_READS_S = 0.001
 
 
 class SharingTests:
@@ -186,6 +189,7 @@ class SharingTests:
                 if written.is_set():
                     return
                 assert set(store.column(Scan("things", ("k",)))) in whole
+                time.sleep(_BETWEEN_READS_S)
 
         _at_once(store, write, read, read)
         assert len(store.rows(Scan("things"))) == 6

@@ -162,7 +162,7 @@ CASES = (
     ),
     case(
         "timeout",
-        on(lambda t: t.search(VECTOR).to_arrow(timeout=timedelta(microseconds=1))),
+        on(lambda t: t.search(VECTOR).to_arrow(timeout=timedelta(0))),
         Code.QUERY_TIMEOUT,
         NOTHING,
     ),

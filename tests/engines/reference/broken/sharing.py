@@ -210,7 +210,7 @@ class ShowsAReplacedDatasetEmpty(ReferenceEngine):
         if spec.mode == "replace":
             with self._place.changing() as draft:
                 draft.held[spec.dataset.name] = self.empty(spec)
-            time.sleep(0.005)
+            time.sleep(0.02)
         return super().load(spec, call)
 
 
@@ -223,5 +223,5 @@ class ShowsAReplacedDatasetRowByRow(ReferenceEngine):
         for rows in range(given.num_rows + 1):
             with self._place.changing() as draft:
                 draft.held[spec.dataset.name] = Held(spec.dataset, given.slice(0, rows))
-            time.sleep(0.001)
+            time.sleep(0.005)
         return int(given.num_rows)
