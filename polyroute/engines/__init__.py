@@ -1,7 +1,17 @@
 """The engine floor: the contract, the registry, and what every adapter shares."""
 
 from polyroute.engines.call import UNBOUNDED, Call
-from polyroute.engines.contract import Answer, BoundScan, Dataset, Engine, LoadSpec, Pushed, Statistics, Traits
+from polyroute.engines.contract import (
+    Answer,
+    BoundScan,
+    BoundSelect,
+    Dataset,
+    Engine,
+    LoadSpec,
+    Pushed,
+    Statistics,
+    Traits,
+)
 from polyroute.engines.registry import engine_class, open_engine, schemes
 from polyroute.engines.resources import Resource, acquire, acquire_temporary
 from polyroute.engines.url import EngineURL
@@ -10,6 +20,7 @@ __all__ = [
     "UNBOUNDED",
     "Answer",
     "BoundScan",
+    "BoundSelect",
     "Call",
     "Dataset",
     "Engine",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 from polyroute.errors import DatabaseErrorCode, ErrorTable, Outcome, TransactionError, invalid, unknown_name
 from polyroute.operations import Operation, operations
 from polyroute.result import Documents, Rows
+from polyroute.sql.filters.filter import Unsupported
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +52,8 @@ class Traits:
     `cancellable`: the adapter stops its work promptly through `call.on_cancel` or `call.check`; where it is False a
     call with a deadline runs on a bounded worker. `concurrent`: calls at once, None for any number. `durable`: an
     acknowledged write survives a crash. `transactional`: a failed write leaves nothing. `idempotent_writes`: an
-    `idempotency_key` is committed with its write.
+    `idempotency_key` is committed with its write. `hosts_merges`: `select` runs any SELECT in polyroute's dialect, over
+    its own datasets and over Arrow tables that are shipped to it.
     """
 
     dialect: str | None = None
@@ -60,6 +62,7 @@ class Traits:
     durable: bool = True
     transactional: bool = True
     idempotent_writes: bool = False
+    hosts_merges: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,27 @@ class BoundScan:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundSelect:
+    """A whole SELECT that one engine is to run: the largest part of a statement that reads only its datasets.
+
+    `sql` is in polyroute's dialect; it names the engine's `datasets` by their bare names and the shipped `inputs` (only
+    where `traits.hosts_merges`) by theirs. `params` are the values of its `$names`.
+    """
+
+    name: ClassVar[str] = "select"
+    writes: ClassVar[bool] = False
+    sql: str
+    datasets: tuple[str, ...]
+    params: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    inputs: Mapping[str, pa.Table] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def dataset(self) -> str | None:
+        """The dataset it is recorded under: the first one."""
+        return self.datasets[0] if self.datasets else None
+
+
+@dataclass(frozen=True, slots=True)
 class Statistics:
     """What an engine knows cheaply about a dataset; None where it does not."""
 
@@ -242,6 +266,20 @@ class Engine(ABC):
     def negotiate(self, op: BoundScan) -> Pushed:
         """Tell what of a scan the adapter does itself; by default nothing."""
         return Pushed(residual=op.where)
+
+    def negotiate_select(self, op: BoundSelect) -> None:
+        """Prepare a whole SELECT; raise `Unsupported`, with the reason, when the answer would not be exactly DuckDB's.
+
+        What was not refused is then run by `select`. By default every SELECT is refused.
+        """
+        raise Unsupported(f"{type(self).__name__} runs no SQL")
+
+    def select(self, op: BoundSelect, call: Call) -> Answer:
+        """Run a whole SELECT exactly as DuckDB would, names and logical types of its columns included.
+
+        Raises `Unsupported` where `negotiate_select` would.
+        """
+        raise Unsupported(f"{type(self).__name__} runs no SQL")
 
     def refusal(self, arrow_type: pa.DataType) -> str | None:
         """Tell why a logical type cannot be given back as loaded, or None when it can; nested types are asked part by

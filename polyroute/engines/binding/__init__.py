@@ -30,11 +30,11 @@ from polyroute.engines.binding.graphs import (
 from polyroute.engines.binding.series import bind_append, bind_latest, bind_range, bind_series_delete, bind_window
 from polyroute.engines.binding.tables import bind_get, bind_relational_delete, bind_rows, bind_scan
 from polyroute.engines.binding.vectors import bind_cluster, bind_search, bind_vector_delete, bind_vector_get
-from polyroute.engines.contract import BoundScan, Dataset
+from polyroute.engines.contract import BoundScan, BoundSelect, Dataset
 
 __all__ = ["Bound", "bind"]
 
-Bound: TypeAlias = ops.Operation | BoundScan
+Bound: TypeAlias = ops.Operation | BoundScan | BoundSelect
 
 
 def bind(dataset: Dataset, op: ops.Operation) -> Bound:
