@@ -188,4 +188,6 @@ def test_ctrl_c_ends_with_130(config: Path) -> None:
     time.sleep(1)
     running.send_signal(signal.SIGINT)
     _, stderr = running.communicate(timeout=30)
-    assert (running.returncode, stderr.decode().strip()) == (130, "interrupted")
+    assert stderr.decode().strip() == "interrupted"
+    # Python may end by the signal itself, where it came while code was being compiled; a shell shows both as 130
+    assert running.returncode in (130, -signal.SIGINT)

@@ -25,8 +25,8 @@ from polyroute.operations import Scan
 _STEP_S = 0.01
 _LATE_STEPS = 30
 _TIMEOUT_S = 0.1
-_SOON_S = 0.3
-_TRIES = 5
+_SOON_S = 1.5
+_TRIES = 3
 
 
 class StoppingTests:

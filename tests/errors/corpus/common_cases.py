@@ -113,7 +113,7 @@ import threading
 resource.setrlimit(resource.RLIMIT_AS, (300_000_000, 300_000_000))
 threading.stack_size(250_000_000)
 for _ in range(3):
-    threading.Thread(target=print).start()
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
 """
 DEADLOCK = """
 import fcntl, os
