@@ -12,12 +12,24 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A run of a fragment that failed: where, with which code, and the engine that was tried next (None: none)."""
+
+    engine: str
+    code: str
+    then: str | None = None
+
+
 @dataclass(slots=True)
 class Fragment:
     """The part of a query that one engine answers by itself.
 
     `native` is what the engine is asked, `pushed` what of the query it does itself and `kept` what was not pushed, with
-    the reason; `rows`, `bytes` and `ms` are measured, so they are None until the plan has run.
+    the reason. `bind_keys` says where the keys bound into it come from and `keys` how many there were; `depends_on`
+    names the fragments that have to run before it. An `in_place` fragment is read by the merge site where it lies, so
+    its rows never move. `rows`, `bytes`, `ms` and `keys` are measured, so they are None until the plan has run;
+    `attempts` are the runs that failed before the one that answered.
     """
 
     name: str
@@ -33,11 +45,18 @@ class Fragment:
     rows: int | None = None
     bytes: int | None = None
     ms: float | None = None
+    in_place: bool = False
+    keys: int | None = None
+    depends_on: tuple[str, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(slots=True)
 class Plan:
     """How a SQL query is answered: its fragments, the residual SQL over them, and where that runs.
+
+    `notes` are sentences on the plan as a whole (re-planned, answered plainly, quarantined and why); `cached` tells
+    whether the plan was there before the query, `planning_ms` what making or finding it took.
 
     >>> print(Plan(sql="SELECT 1", residual="SELECT 1", merge_site="duckdb (in process)"))
     merge at duckdb (in process)
@@ -51,16 +70,19 @@ class Plan:
     rows: int | None = None
     ms: float | None = None
     analyzed: bool = False
+    notes: tuple[str, ...] = ()
+    cached: bool = False
+    planning_ms: float | None = None
 
     @property
     def rows_moved(self) -> int:
         """Rows that left the engines for the merge site."""
-        return sum(f.rows or 0 for f in self.fragments)
+        return sum(f.rows or 0 for f in self.fragments if not f.in_place)
 
     @property
     def bytes_moved(self) -> int:
         """Bytes of Arrow data that left the engines for the merge site."""
-        return sum(f.bytes or 0 for f in self.fragments)
+        return sum(f.bytes or 0 for f in self.fragments if not f.in_place)
 
     def to_dict(self) -> dict[str, object]:
         """Return the plan as plain dicts and lists, fit for JSON."""
