@@ -1,15 +1,14 @@
 """The plan of a SQL query as a value: what each engine was asked, what was moved, what was left to do at the merge
 site.
 
-The router's planner makes a Plan; here it is only shown: as a tree in a terminal, as HTML in a notebook, as a dict for
-programs.
+The router's planner makes a Plan and its run fills in what was measured; here it is only held. It is shown as a tree in
+a terminal (`plan_text`), as HTML in a notebook (`plan_html`), and as plain dicts for programs.
 """
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +49,43 @@ class Fragment:
     depends_on: tuple[str, ...] = ()
     attempts: tuple[Attempt, ...] = ()
 
+    def to_dict(self) -> dict[str, object]:
+        """Return the fragment as plain dicts and lists, fit for JSON."""
+        return {
+            "name": self.name,
+            "engine": self.engine,
+            "operation": self.operation,
+            "dataset": self.dataset,
+            "native": self.native,
+            "columns": None if self.columns is None else list(self.columns),
+            "pushed": dict(self.pushed),
+            "kept": dict(self.kept),
+            "bind_keys": self.bind_keys,
+            "keys": self.keys,
+            "depends_on": list(self.depends_on),
+            "in_place": self.in_place,
+            "estimated_rows": self.estimated_rows,
+            "rows": self.rows,
+            "bytes": self.bytes,
+            "ms": self.ms,
+            "attempts": [{"engine": a.engine, "code": a.code, "then": a.then} for a in self.attempts],
+        }
+
 
 @dataclass(slots=True)
 class Plan:
     """How a SQL query is answered: its fragments, the residual SQL over them, and where that runs.
 
-    `notes` are sentences on the plan as a whole (re-planned, answered plainly, quarantined and why); `cached` tells
-    whether the plan was there before the query, `planning_ms` what making or finding it took.
+    `residual` is empty where one engine answers everything. `notes` are sentences on the plan as a whole (re-planned,
+    answered plainly, quarantined and why); `cached` tells whether the plan was there before the query, `planning_ms`
+    what making or finding it took.
 
-    >>> print(Plan(sql="SELECT 1", residual="SELECT 1", merge_site="duckdb (in process)"))
+    >>> airports = Fragment("f1", "rel", "select", "airports", "SELECT city FROM airports", estimated_rows=40)
+    >>> print(Plan("SELECT ...", "SELECT count(*) FROM f1", "duckdb (in process)", [airports]))
     merge at duckdb (in process)
-    └─ SELECT 1
+    ├─ SELECT count(*) FROM f1
+    └─ f1 = select on rel: about 40 rows
+         asked       SELECT city FROM airports
     """
 
     sql: str
@@ -85,50 +110,32 @@ class Plan:
         return sum(f.bytes or 0 for f in self.fragments if not f.in_place)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the plan as plain dicts and lists, fit for JSON."""
-        return asdict(self) | {"rows_moved": self.rows_moved, "bytes_moved": self.bytes_moved}
+        """Return the plan as plain dicts and lists, fit for JSON; names are only ever added to it.
+
+        >>> list(Plan("SELECT 1", "SELECT 1", "duckdb").to_dict())[:4]
+        ['sql', 'residual', 'merge_site', 'fragments']
+        """
+        return {
+            "sql": self.sql,
+            "residual": self.residual,
+            "merge_site": self.merge_site,
+            "fragments": [f.to_dict() for f in self.fragments],
+            "rows": self.rows,
+            "ms": self.ms,
+            "analyzed": self.analyzed,
+            "notes": list(self.notes),
+            "cached": self.cached,
+            "planning_ms": self.planning_ms,
+            "rows_moved": self.rows_moved,
+            "bytes_moved": self.bytes_moved,
+        }
 
     def __str__(self) -> str:
-        done = "" if self.rows is None else f": {self.rows:,} rows, {self.ms or 0:.1f} ms"
-        moved = f", {self.rows_moved:,} rows ({_size(self.bytes_moved)}) moved" if self.analyzed else ""
-        lines = [f"merge at {self.merge_site}{done}{moved}"]
-        children = [[_one_line(self.residual)], *(_fragment_lines(f) for f in self.fragments)]
-        for i, (head, *rest) in enumerate(children):
-            last = i == len(children) - 1
-            lines.append(("└─ " if last else "├─ ") + head)
-            lines.extend(("   " if last else "│  ") + line for line in rest)
-        return "\n".join(lines)
+        from polyroute.plan_text import plan_text
+
+        return plan_text(self)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        from polyroute.plan_html import plan_html
 
-
-def _fragment_lines(fragment: Fragment) -> list[str]:
-    measured = ""
-    if fragment.rows is not None:
-        measured = f": {fragment.rows:,} rows, {_size(fragment.bytes or 0)}, {fragment.ms or 0:.1f} ms"
-    elif fragment.estimated_rows is not None:
-        measured = f": about {fragment.estimated_rows:,} rows"
-    lines = [
-        f"{fragment.name} = {fragment.operation} on {fragment.engine}{measured}",
-        f"  {_one_line(fragment.native)}",
-    ]
-    lines.extend(f"  pushed {what}: {how}" for what, how in fragment.pushed.items())
-    lines.extend(f"  not pushed {what}: {why}" for what, why in fragment.kept.items())
-    if fragment.bind_keys:
-        lines.append(f"  keys bound from {fragment.bind_keys}")
-    return lines
-
-
-def _one_line(text: str, limit: int = 160) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def _size(count: int) -> str:
-    size = float(count)
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"
+        return plan_html(self)
