@@ -45,9 +45,17 @@ from polyroute.engines.relational.sqlite_writing import (
 )
 from polyroute.engines.resources import Resource
 from polyroute.engines.resources.sqlite import SQLiteFile, open_sqlite
+from polyroute.engines.resources.sqlite_repeats import once
 from polyroute.engines.url import EngineURL
 from polyroute.errors import SQLITE, ErrorTable
-from polyroute.operations import RelationalDelete, RelationalExecute, RelationalGet, RelationalQuery, RelationalUpsert
+from polyroute.operations import (
+    Operation,
+    RelationalDelete,
+    RelationalExecute,
+    RelationalGet,
+    RelationalQuery,
+    RelationalUpsert,
+)
 from polyroute.result import Rows
 from polyroute.sql.filters import Filter, Unsupported
 
@@ -71,7 +79,7 @@ class SQLiteEngine(Engine):
     """
 
     kind: ClassVar[str] = KIND
-    traits: ClassVar[Traits] = Traits(dialect="sqlite", cancellable=True)
+    traits: ClassVar[Traits] = Traits(dialect="sqlite", cancellable=True, idempotent_writes=True)
     errors: ClassVar[ErrorTable] = SQLITE
 
     def __init__(self, resource: Resource[SQLiteFile]) -> None:
@@ -158,8 +166,10 @@ class SQLiteEngine(Engine):
     def relational_execute(self, op: RelationalExecute, call: Call) -> Rows:
         """Run one statement, all or nothing: SQLite's own SQL as it is, polyroute's INSERT, UPDATE or DELETE."""
         if op.dialect == "native":
-            return self._execute_native(op, call)
-        return _bound_anew(lambda: self._execute(op, call))
+            if sqlite_native.runs_outside(op.sql):
+                return self._execute_native(op, call)
+            return self._once(op, call, lambda: self._execute_native(op, call))
+        return _bound_anew(lambda: self._once(op, call, lambda: self._execute(op, call)))
 
     def _execute(self, op: RelationalExecute, call: Call) -> Rows:
         change = read_change(op.sql, op.params, self._catalog.tables())
@@ -172,6 +182,9 @@ class SQLiteEngine(Engine):
 
     def relational_upsert(self, op: RelationalUpsert, call: Call) -> Rows:
         """Insert rows, or replace those whose key is held."""
+        return self._once(op, call, lambda: self._upsert(op, call))
+
+    def _upsert(self, op: RelationalUpsert, call: Call) -> Rows:
         rows = cast("pa.Table", op.rows)
         table = self._catalog.table(cast("str", op.dataset))
         require_key(table)
@@ -183,6 +196,9 @@ class SQLiteEngine(Engine):
 
     def relational_delete(self, op: RelationalDelete, call: Call) -> Rows:
         """Delete the rows of some keys, or those that pass a filter."""
+        return self._once(op, call, lambda: self._delete(op, call))
+
+    def _delete(self, op: RelationalDelete, call: Call) -> Rows:
         table = self._catalog.table(cast("str", op.dataset))
         if op.keys is not None:
             require_key(table)
@@ -206,6 +222,13 @@ class SQLiteEngine(Engine):
     def create_index(self, dataset: str, columns: Sequence[str], call: Call) -> None:
         """Index columns of a table."""
         sqlite_loading.create_index(self._file, self._catalog, dataset, columns, call)
+
+    def _once(self, op: Operation, call: Call, work: Callable[[], Rows]) -> Rows:
+        """Do a write, or tell what it did when it was done before under the same idempotency key."""
+        if call.idempotency_key is None:
+            return work()
+        with self._file.transaction(call) as writer:
+            return once(writer, f"{op.name} {op.dataset}", call, work)
 
     @contextmanager
     def _changing(self, table: Table, columns: Sequence[str], where: Filter | None, call: Call) -> Iterator[Connection]:

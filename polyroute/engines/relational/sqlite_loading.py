@@ -25,7 +25,9 @@ from polyroute.engines.relational.sqlite_writing import (
 )
 from polyroute.engines.resources.sqlite import SQLiteFile
 from polyroute.engines.resources.sqlite_registry import put_entry, read_entries, remove_entry
+from polyroute.engines.resources.sqlite_repeats import once
 from polyroute.errors import DatabaseErrorCode, Outcome, invalid, make_error
+from polyroute.result import Rows
 from polyroute.sql.filters.to_sql import quote_double
 from polyroute.sql.types import is_json
 
@@ -37,20 +39,30 @@ def load(file: SQLiteFile, catalog: SQLiteCatalog, spec: LoadSpec, call: Call) -
     that cannot be stored; then nothing has changed.
     """
     with file.transaction(call) as writer:
-        try:
-            table, indexes = _target(writer, catalog, spec)
-            rows = _store(writer, table, spec, call)
-            for sql in indexes:
-                with contextlib.suppress(sqlite3.OperationalError):  # on a column that is gone
-                    writer.execute(sql)
-        except sqlite3.IntegrityError as exc:
-            raise make_error(
-                DatabaseErrorCode.CONSISTENCY_VIOLATION,
-                f"a row of {spec.dataset.name!r} breaks a rule of the data: {exc}",
-                hint="load with mode='upsert' to replace the rows whose key is held",
-                outcome=Outcome.ROLLED_BACK,
-            ) from exc
+        done = once(
+            writer,
+            f"load {spec.mode} {spec.dataset.name}",
+            call,
+            lambda: Rows((), [], affected=_fill(writer, catalog, spec, call)),
+        )
         spec.before_commit()
+    return int(done.affected or 0)
+
+
+def _fill(writer: sqlite3.Connection, catalog: SQLiteCatalog, spec: LoadSpec, call: Call) -> int:
+    try:
+        table, indexes = _target(writer, catalog, spec)
+        rows = _store(writer, table, spec, call)
+        for sql in indexes:
+            with contextlib.suppress(sqlite3.OperationalError):  # on a column that is gone
+                writer.execute(sql)
+    except sqlite3.IntegrityError as exc:
+        raise make_error(
+            DatabaseErrorCode.CONSISTENCY_VIOLATION,
+            f"a row of {spec.dataset.name!r} breaks a rule of the data: {exc}",
+            hint="load with mode='upsert' to replace the rows whose key is held",
+            outcome=Outcome.ROLLED_BACK,
+        ) from exc
     return rows
 
 

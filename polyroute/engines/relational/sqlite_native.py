@@ -62,16 +62,25 @@ def change(file: SQLiteFile, sql: str, params: Params, call: Call) -> tuple[Rows
     keyword = leading_keyword(sql)
     if keyword in _TRANSACTIONS:
         raise invalid(f"{keyword} is not run as a statement", hint="use db.transaction() for several statements")
-    holding = file.writing if keyword in _OUTSIDE else file.transaction
+    holding = file.writing if runs_outside(sql) else file.transaction
     with holding(call) as writer:
         before = writer.total_changes
         cursor = execute(writer, sql, bound, call)
         found = answer(cursor, call)
         inserted = cursor.lastrowid if inserted_into(sql) and writer.total_changes > before else None
-        if keyword not in _OUTSIDE and not writer.in_transaction:
+        if not runs_outside(sql) and not writer.in_transaction:
             raise invalid("the statement ended its transaction", hint="use db.transaction() for several statements")
     found.affected = max(cursor.rowcount, 0)
     return found, inserted
+
+
+def runs_outside(sql: str) -> bool:
+    """Tell whether a statement cannot run in a transaction.
+
+    >>> runs_outside("VACUUM"), runs_outside("DELETE FROM t")
+    (True, False)
+    """
+    return leading_keyword(sql) in _OUTSIDE
 
 
 def leading_keyword(sql: str) -> str:
