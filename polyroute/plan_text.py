@@ -201,7 +201,8 @@ def _spaced(pieces: list[str]) -> str:
 
 def _folded(text: str, width: int) -> list[str]:
     """Break a text at spaces, the further lines indented; a word longer than a line is broken anywhere."""
-    lines, line = [], ""
+    lines: list[str] = []
+    line = ""
     for word in text.split(" "):
         room = width - 2 * bool(lines)
         if line and display_width(line) + 1 + display_width(word) > room:

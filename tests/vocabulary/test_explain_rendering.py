@@ -59,7 +59,7 @@ def analysed() -> Plan:
                 bytes=90_000,
                 ms=12.5,
                 depends_on=("f1",),
-                attempts=(Attempt("pg", "CONNECTION_LOST", "ts2"), Attempt("ts2", "QUERY_TIMEOUT", "ts")),
+                attempts=(Attempt("pg", "ENGINE_UNAVAILABLE", "ts2"), Attempt("ts2", "QUERY_TIMEOUT", "ts")),
             ),
         ],
         rows=10,
@@ -95,7 +95,7 @@ def test_a_tree_tells_all_there_is() -> None:
         "│    asked       scan(weather, keys=<42 values>)\n"
         "│    keys        42 keys bound from f1.iata\n"
         "│    after       f1\n"
-        "│    failed      CONNECTION_LOST on pg, went on to ts2\n"
+        "│    failed      ENGINE_UNAVAILABLE on pg, went on to ts2\n"
         "│                QUERY_TIMEOUT on ts2, went on to ts\n"
         "└─ note: re-planned: f1 gave 1 row where 100 were expected"
     )
@@ -244,7 +244,7 @@ def test_the_dict_is_fit_for_json_and_shares_nothing() -> None:
     assert told["rows_moved"] == 1_205
     fragments = told["fragments"]
     assert isinstance(fragments, list)
-    assert fragments[2]["attempts"][0] == {"engine": "pg", "code": "CONNECTION_LOST", "then": "ts2"}
+    assert fragments[2]["attempts"][0] == {"engine": "pg", "code": "ENGINE_UNAVAILABLE", "then": "ts2"}
     fragments[0]["pushed"]["filter"] = "b"
     assert plan.fragments[0].pushed["filter"] == "a"
 
