@@ -1,8 +1,11 @@
-"""The errors floor: codes, exceptions, the classifier; retry policy and circuit breaker as pure state machines."""
+"""The errors floor: codes, exceptions, the classifier; and the guard's pure state machines: retry policy, retry budget,
+circuit breaker, concurrency limiter.
+"""
 
 from __future__ import annotations
 
 from polyroute.errors.breaker import BreakerConfig, BreakerSnapshot, BreakerState, CircuitBreaker, counts_against
+from polyroute.errors.budget import BudgetConfig, RetryBudget
 from polyroute.errors.classifier import DatabaseErrorClassifier, ErrorClassification
 from polyroute.errors.codes import POLICIES, Category, CodePolicy, DatabaseErrorCode, Outcome, RetryStrategy, Severity
 from polyroute.errors.engine_tables import COMMON, DUCKDB, LANCEDB, NETWORKX, POSTGRES, REDIS, SQLITE, TINYDB
@@ -21,6 +24,7 @@ from polyroute.errors.exceptions import (
     make_error,
     unknown_name,
 )
+from polyroute.errors.limiter import ConcurrencyLimiter, LimiterConfig, tells_of_overload
 from polyroute.errors.redaction import redact
 from polyroute.errors.retry import RetryPolicy, Step
 from polyroute.errors.tables import ErrorTable, Verdict
@@ -38,9 +42,11 @@ __all__ = [
     "BreakerConfig",
     "BreakerSnapshot",
     "BreakerState",
+    "BudgetConfig",
     "Category",
     "CircuitBreaker",
     "CodePolicy",
+    "ConcurrencyLimiter",
     "CoordinationError",
     "DatabaseErrorClassifier",
     "DatabaseErrorCode",
@@ -48,12 +54,14 @@ __all__ = [
     "EngineTimeoutError",
     "ErrorClassification",
     "ErrorTable",
+    "LimiterConfig",
     "Outcome",
     "PerformanceError",
     "PolyrouteError",
     "QueryError",
     "QueryTimeoutError",
     "ResourceError",
+    "RetryBudget",
     "RetryPolicy",
     "RetryStrategy",
     "Severity",
@@ -65,5 +73,6 @@ __all__ = [
     "invalid",
     "make_error",
     "redact",
+    "tells_of_overload",
     "unknown_name",
 ]

@@ -51,7 +51,7 @@ class RetryPolicy:
     ('failover', 'retry', 'give_up')
     """
 
-    max_attempts: int = 3
+    max_attempts: int = 4
     base_s: float = 0.02
     cap_s: float = 1.0
 

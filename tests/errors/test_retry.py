@@ -50,7 +50,7 @@ def step(
     )
 
 
-# For each code: a first read that fails, alone and with an alternative; the third read that fails, alone and with one;
+# For each code: a first read that fails, alone and with an alternative; the fourth that fails, alone and with one;
 # a first write that fails and left nothing, alone.
 DECISIONS = """
 COORDINATION_FAILED        give_up  give_up   give_up  give_up   give_up
@@ -88,8 +88,8 @@ def test_decisions(row: list[str]) -> None:
     decided = [
         step(code).kind,
         step(code, alternative=True).kind,
-        step(code, attempt=3).kind,
-        step(code, attempt=3, alternative=True).kind,
+        step(code, attempt=4).kind,
+        step(code, attempt=4, alternative=True).kind,
         step(code, write=True).kind,
     ]
     assert decided == row[1:]
