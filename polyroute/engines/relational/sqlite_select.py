@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 from sqlglot import exp
@@ -16,13 +18,14 @@ from polyroute.engines.contract import BoundScan, Pushed
 from polyroute.engines.relational.sqlite_foreign import looks_numeric
 from polyroute.engines.relational.sqlite_tables import Column, Table, quoted
 from polyroute.sql.codec import encode_timestamp
-from polyroute.sql.filters import SQLITE, Filter, OrderKey, SqlTarget, Unsupported, split, to_sql
+from polyroute.sql.filters import SQLITE, Filter, OrderKey, SqlTarget, Unsupported, list_sqlite, split, to_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _INT64 = 2**63
 _HALVES = 2**52
+_REMEMBERED_TABLES = 256
 
 
 def negotiate(table: Table, op: BoundScan) -> Pushed:
@@ -61,17 +64,53 @@ def touched(columns: Iterable[str], where: Filter | None, order: Sequence[OrderK
 def render_filter(table: Table, where: Filter) -> tuple[str, list[Any]]:
     """Return a filter as SQL text and parameters; `Unsupported` when SQLite would not give exactly DuckDB's rows."""
     rendered = to_sql(where, _target(table, where))
-    return rendered.text, list(rendered.params)
+    return rendered.text, cast("list[Any]", rendered.params)
 
 
 def _target(table: Table, where: Filter) -> SqlTarget:
-    shield = _may_convert(where)
+    """Return the SQL of a table, made once per table, so that what was written in it is remembered."""
+    known = _TARGETS.of(table)
+    shield = not known.converting.isdisjoint(where.columns) and _may_convert(where)
+    return known.shielded if shield else known.plain
 
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The SQL of a table, and that with a shield for the columns that turn texts into numbers."""
+
+    table: Table
+    converting: frozenset[str]
+    plain: SqlTarget
+    shielded: SqlTarget
+
+
+class _Targets:
+    """The SQL of the tables asked last; tables are told apart by identity, as every change of one makes a new one."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[int, _Known] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, table: Table) -> _Known:
+        """Return the SQL of a table."""
+        held = self._held.get(id(table))
+        if held is None:
+            names = frozenset(c.name for c in table.columns.values() if _converts_texts(c))
+            held = _Known(table, names, _make_target(table, frozenset()), _make_target(table, names))
+            with self._lock:
+                self._held[id(table)] = held
+                while len(self._held) > _REMEMBERED_TABLES:
+                    self._held.popitem(last=False)
+        return held
+
+
+_TARGETS = _Targets()
+
+
+def _make_target(table: Table, shielded: frozenset[str]) -> SqlTarget:
     def quote(name: str) -> str:
-        column = table.columns[name]
         # a plus takes the column's affinity away, with which SQLite would compare texts as numbers
-        plus = "+" if shield and column.numeric_affinity and pa.types.is_string(column.form.type) else ""
-        return plus + quoted(name)
+        return ("+" if name in shielded else "") + quoted(name)
 
     def comparable(field: pa.Field) -> bool:
         return table.columns[field.name].form.ordered
@@ -79,7 +118,18 @@ def _target(table: Table, where: Filter) -> SqlTarget:
     def collate(field: pa.Field) -> bool:
         return pa.types.is_string(field.type) and not table.columns[field.name].binary
 
-    return replace(SQLITE, quote=quote, encode=encode, comparable=comparable, collate=collate)
+    return replace(
+        SQLITE,
+        quote=quote,
+        encode=encode,
+        comparable=comparable,
+        collate=collate,
+        lists=lambda values, _: list_sqlite(values, encode),
+    )
+
+
+def _converts_texts(column: Column) -> bool:
+    return column.numeric_affinity and pa.types.is_string(column.form.type)
 
 
 def _may_convert(where: Filter) -> bool:

@@ -5,21 +5,26 @@ or raise `Unsupported` for what that engine would not compute exactly as DuckDB 
 an engine and the rest. Engines of plugins use these too.
 """
 
+from polyroute.sql.filters.duckdb import DUCKDB
 from polyroute.sql.filters.filter import Filter, Unsupported, and_, conjuncts
+from polyroute.sql.filters.in_list import InList
 from polyroute.sql.filters.negotiate import split
 from polyroute.sql.filters.order import OrderKey, parse_order
 from polyroute.sql.filters.parse import parse_filter
 from polyroute.sql.filters.reference import Reference, reference
-from polyroute.sql.filters.sqlite import SQLITE, comparable_sqlite, encode_sqlite
+from polyroute.sql.filters.sqlite import SQLITE, comparable_sqlite, encode_sqlite, list_sqlite
+from polyroute.sql.filters.target import ListForm, SqlTarget
 from polyroute.sql.filters.to_arrow import to_arrow
 from polyroute.sql.filters.to_lance import to_lance
 from polyroute.sql.filters.to_predicate import to_predicate
-from polyroute.sql.filters.to_sql import DUCKDB, Rendered, SqlTarget, to_sql
+from polyroute.sql.filters.to_sql import Rendered, to_sql
 
 __all__ = [
     "DUCKDB",
     "SQLITE",
     "Filter",
+    "InList",
+    "ListForm",
     "OrderKey",
     "Reference",
     "Rendered",
@@ -29,6 +34,7 @@ __all__ = [
     "comparable_sqlite",
     "conjuncts",
     "encode_sqlite",
+    "list_sqlite",
     "parse_filter",
     "parse_order",
     "reference",

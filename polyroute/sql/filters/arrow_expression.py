@@ -19,6 +19,7 @@ from sqlglot import exp
 from polyroute.sql.filters.comparison import Between, Comparison, Membership, comparison, constant
 from polyroute.sql.filters.exact import domain
 from polyroute.sql.filters.filter import Filter, Unsupported
+from polyroute.sql.filters.in_list import InList
 from polyroute.sql.filters.reference import reference
 from polyroute.sql.filters.typing import type_of
 from polyroute.sql.types import is_json
@@ -31,6 +32,8 @@ _OPERATORS: Mapping[str, Callable[[pc.Expression, pc.Expression], pc.Expression]
     ">": operator.gt,
     ">=": operator.ge,
 }
+_TAKEN: Mapping[str | None, type] = {"integer": int, "string": str, "bool": bool, "date": dt.date, "binary": bytes}
+"""Kinds of which Arrow takes a value as it is, or not at all."""
 _NAN_PASSES = frozenset(("<>", ">", ">="))
 _UNKNOWN = pa.scalar(None, pa.bool_())
 
@@ -139,11 +142,22 @@ def _distinct(field: pc.Expression, found: Comparison) -> pc.Expression:
 
 def _membership(found: Membership, filter_: Filter) -> pc.Expression:
     field = _field(found.subject, filter_)
+    if isinstance(found.values, InList) and found.values.kinds == {_TAKEN.get(domain(found.type))}:
+        test = field.isin(_array(found.values, found.type))
+        return pc.if_else(field.is_null(), pc.scalar(_UNKNOWN), test)
     values = [_scalar(value, found.type) for value in found.values if value is not None]
-    test = _float_in(field, values) if domain(found.type) == "float" else _in(field, values)
+    listed = _float_in(field, values) if domain(found.type) == "float" else _in(field, values)
     missing = pc.scalar(_UNKNOWN if None in found.values else pa.scalar(False))
-    hit = missing if test is None else pc.if_else(test, pc.scalar(True), missing)
+    hit = missing if listed is None else pc.if_else(listed, pc.scalar(True), missing)
     return pc.if_else(field.is_null(), pc.scalar(_UNKNOWN), hit)
+
+
+def _array(values: InList, type_: pa.DataType) -> pa.Array:
+    """Return values that are of the column's kind already as an array of its type, made once per list."""
+    try:
+        return values.once(("arrow", type_), lambda: pa.array(values, type_))
+    except (pa.ArrowInvalid, OverflowError) as error:
+        raise Unsupported("a value that the column's type cannot hold") from error
 
 
 def _in(field: pc.Expression, values: Sequence[pa.Scalar]) -> pc.Expression | None:

@@ -18,6 +18,7 @@ from polyroute.errors import invalid, unknown_name
 from polyroute.sql.filters.allowed import clock
 from polyroute.sql.filters.coerce import coerce, normalise
 from polyroute.sql.filters.exact import domain, exact_values
+from polyroute.sql.filters.in_list import InList, in_list_of_kind
 from polyroute.sql.filters.literals import NO_LITERAL, literal
 from polyroute.sql.filters.typing import item_type, type_of
 
@@ -50,6 +51,8 @@ class Slot:
         if self.source not in given:
             raise _missing(self.source, given)
         what = f"${self.source}"
+        if self.many and (listed := in_list_of_kind(given[self.source], self.type)) is not None:
+            return listed
         value = normalise(given[self.source], what)
         if not self.many:
             return coerce(value, self.type, what, alone=self.alone)
@@ -59,7 +62,7 @@ class Slot:
             )
         texts = all(isinstance(item, str) for item in value)
         # like DuckDB's `x IN a_list`, which is list_contains: NULLs in the list match nothing and make nothing unknown
-        return tuple(coerce(item, self.type, what, alone=texts) for item in value if item is not None)
+        return InList(coerce(item, self.type, what, alone=texts) for item in value if item is not None)
 
 
 class Binder:
@@ -123,7 +126,7 @@ class Binder:
         if all(self._is_constant(operand) for operand in operands):
             values = tuple(self._take(operand) for operand in operands)
             node.set("expressions", None)
-            node.set("field", self._constant(values))
+            node.set("field", self._constant(values if None in values else InList(values)))
         elif node.args.get("field") is None:
             node.set("expressions", operands)
 

@@ -7,18 +7,21 @@ passes only where the expression is true, not where it is NULL.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import datetime as dt
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from sqlglot import exp
 
-from polyroute.sql.dialect import render
-from polyroute.sql.filters.reference import references
+from polyroute.sql.filters.in_list import InList
+from polyroute.sql.filters.template import Template, operand
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+T = TypeVar("T")
 
 
 class Unsupported(Exception):
@@ -33,26 +36,45 @@ class Filter:
         expression: the resolved tree. Columns are quoted `exp.Column` nodes spelled as stored, struct fields
             `exp.Dot`, list items `exp.Bracket`; values are `exp.Placeholder` nodes, and `x IN (values)` is
             `exp.In(this=x, field=Placeholder)`.
-        values: the Python value of every placeholder, by name; the value of an IN list is a tuple.
+        values: the Python value of every placeholder, by name; the value of an IN list is a tuple, that of a
+            parameter an `InList`.
         schema: the Arrow schema the columns were resolved against.
     """
 
     expression: exp.Expr
     values: Mapping[str, object]
     schema: pa.Schema
-    _text: str | None = field(default=None, repr=False)
+    _template: Template | None = field(default=None, repr=False)
+    _rendered: tuple[object, object, object] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def template(self) -> Template:
+        """What is known of the filter whatever its values, shared with the filters of the same plan."""
+        held = self._template
+        if held is None or held.tree is not self.expression or held.schema is not self.schema:
+            held = Template(self.expression, self.schema)
+            object.__setattr__(self, "_template", held)
+        return held
+
+    def once(self, target: object, form: object, make: Callable[[], T]) -> T:
+        """Return the filter as rendered for a target in a form, kept until it is asked for another: a scan asks for
+        what its negotiation has just made.
+        """
+        held = self._rendered
+        if held is None or held[0] is not target or held[1] != form:
+            held = (target, form, make())
+            object.__setattr__(self, "_rendered", held)
+        return cast("T", held[2])
 
     @property
     def columns(self) -> frozenset[str]:
         """Give the root columns the filter reads."""
-        return frozenset(reference.column for reference in references(self.expression, self.schema))
+        return self.template.columns
 
     @property
     def key(self) -> Hashable:
         """Give a canonical, hashable form: equal keys mean the same text over the same values."""
-        if self._text is None:
-            object.__setattr__(self, "_text", render(self.expression))
-        return self._text, tuple(sorted((name, _hashable(value)) for name, value in self.values.items()))
+        return self.template.text, tuple(sorted((name, _hashable(value)) for name, value in self.values.items()))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Filter):
@@ -62,9 +84,21 @@ class Filter:
     def __hash__(self) -> int:
         return hash(self.key)
 
+    @classmethod
+    def of_template(cls, template: Template, values: Mapping[str, object]) -> Filter:
+        """Return the filter that a template is with these values, of which it takes those it has a place for."""
+        own = {name: values[name] for name in template.placeholders}
+        return cls(template.tree, own, template.schema, template)
 
-def _hashable(value: object) -> tuple[str, str]:
+
+_ONE_FORM = frozenset({str, bytes, int, dt.date})
+"""Types of which equal values are the same value."""
+
+
+def _hashable(value: object) -> tuple[object, ...]:
     """Keep 1, 1.0, True and Decimal(1) apart, and let NaN equal itself."""
+    if isinstance(value, InList) and len(value.kinds) == 1 and value.kinds <= _ONE_FORM:
+        return ("list", next(iter(value.kinds)).__name__, tuple(value))
     if isinstance(value, tuple):
         return "tuple", repr([_hashable(item) for item in value])
     return type(value).__name__, repr(value)
@@ -79,10 +113,8 @@ def conjuncts(filter_: Filter) -> tuple[Filter, ...]:
     >>> [sorted(part.columns) for part in conjuncts(parsed)]
     [['a'], ['b']]
     """
-    parts = _flatten(filter_.expression)
-    if len(parts) == 1:
-        return (filter_,)
-    return tuple(Filter(part, _values_of(part, filter_.values), filter_.schema) for part in parts)
+    parts = filter_.template.parts
+    return (filter_,) if len(parts) == 1 else tuple(Filter.of_template(part, filter_.values) for part in parts)
 
 
 def and_(*filters: Filter) -> Filter:
@@ -103,17 +135,6 @@ def and_(*filters: Filter) -> Filter:
     return Filter(reduce(lambda left, right: exp.And(this=left, expression=right), parts), values, schema)
 
 
-def _flatten(tree: exp.Expr) -> list[exp.Expr]:
-    bare = tree.unnest()
-    if isinstance(bare, exp.And):
-        return [*_flatten(bare.this), *_flatten(bare.expression)]
-    return [bare]
-
-
-def _values_of(tree: exp.Expr, values: Mapping[str, object]) -> dict[str, object]:
-    return {node.name: values[node.name] for node in tree.find_all(exp.Placeholder)}
-
-
 def _renamed(filter_: Filter, values: dict[str, object]) -> exp.Expr:
     """Copy a tree, giving its placeholders names that are still free, and collect its values."""
     names: dict[str, str] = {}
@@ -125,7 +146,7 @@ def _renamed(filter_: Filter, values: dict[str, object]) -> exp.Expr:
             number += 1
         names[name] = new
         values[new] = value
-    tree = filter_.expression.copy()
+    tree = operand(filter_.expression)
     for node in list(tree.find_all(exp.Placeholder)):
         node.set("this", names[node.name])
-    return exp.Paren(this=tree) if isinstance(tree, exp.Connector | exp.Not) else tree
+    return tree

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from polyroute.sql.filters.filter import Filter, Unsupported, and_, conjuncts
+from polyroute.sql.filters.filter import Filter, Unsupported, conjuncts
 
 
 def split(filter_: Filter | None, renderable: Callable[[Filter], object]) -> tuple[Filter | None, Filter | None]:
@@ -33,11 +33,15 @@ def split(filter_: Filter | None, renderable: Callable[[Filter], object]) -> tup
         return None, None
     if _renders(filter_, renderable):
         return filter_, None
-    pushed: list[Filter] = []
-    kept: list[Filter] = []
-    for part in conjuncts(filter_):
-        (pushed if _renders(part, renderable) else kept).append(part)
-    return (and_(*pushed) if pushed else None), (and_(*kept) if kept else None)
+    template = filter_.template
+    pushed: list[int] = []
+    kept: list[int] = []
+    for place, part in enumerate(conjuncts(filter_)):
+        (pushed if part is not filter_ and _renders(part, renderable) else kept).append(place)
+    return (
+        Filter.of_template(template.joined(pushed), filter_.values) if pushed else None,
+        Filter.of_template(template.joined(kept), filter_.values) if kept else None,
+    )
 
 
 def _renders(filter_: Filter, renderable: Callable[[Filter], object]) -> bool:

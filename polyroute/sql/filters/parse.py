@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from polyroute.errors import invalid
-from polyroute.sql.dialect import parse_expression, render
+from polyroute.sql.dialect import parse_expression
 from polyroute.sql.filters.allowed import check_allowed
 from polyroute.sql.filters.binding import Binder, Slot
 from polyroute.sql.filters.filter import Filter
 from polyroute.sql.filters.reference import resolve
 from polyroute.sql.filters.shape import balanced, check_depth
+from polyroute.sql.filters.template import Template
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,10 +32,9 @@ _REMEMBERED = 512
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A filter without its parameters: the bound tree, the constants, the slots to fill."""
+    """A filter without its parameters: its template, the constants, the slots to fill."""
 
-    tree: exp.Expr
-    text: str
+    template: Template
     constants: Mapping[str, object]
     slots: Mapping[str, Slot]
 
@@ -65,12 +65,12 @@ def parse_filter(
     """
     plan = _plan_of(text, schema)
     if not plan.slots:
-        return Filter(plan.tree, plan.constants, schema, plan.text)
+        return Filter(plan.template.tree, plan.constants, plan.template.schema, plan.template)
     given = params or {}
     values = dict(plan.constants)
     for name, slot in plan.slots.items():
         values[name] = slot.fill(given, now)
-    return Filter(plan.tree, values, schema, plan.text)
+    return Filter(plan.template.tree, values, plan.template.schema, plan.template)
 
 
 def _plan_of(text: str, schema: pa.Schema) -> _Plan:
@@ -96,4 +96,6 @@ def _make_plan(text: str, schema: pa.Schema) -> _Plan:
     check_allowed(tree)
     binder = Binder(schema, frozenset(node.name for node in tree.find_all(exp.Placeholder)))
     bound = resolve(tree, schema).transform(binder.bind)
-    return _Plan(bound, render(bound), binder.constants, binder.slots)
+    template = Template(bound, schema)
+    template.text  # noqa: B018 - what cannot be written as SQL is refused here
+    return _Plan(template, binder.constants, binder.slots)

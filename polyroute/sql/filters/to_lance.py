@@ -12,7 +12,7 @@ import math
 import struct
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 from sqlglot import exp
@@ -20,6 +20,7 @@ from sqlglot import exp
 from polyroute.sql.filters.comparison import Between, Comparison, Membership, comparison, constant
 from polyroute.sql.filters.exact import domain
 from polyroute.sql.filters.filter import Filter, Unsupported
+from polyroute.sql.filters.in_list import InList
 from polyroute.sql.filters.reference import reference
 from polyroute.sql.filters.typing import type_of
 from polyroute.sql.types import is_json
@@ -131,12 +132,22 @@ def _distinct(field: str, found: Comparison) -> str:
 
 def _membership(found: Membership, filter_: Filter) -> str:
     field = _field(found.subject, filter_)
-    values = [_quoted(value, found.type) for value in found.values if value is not None]
+    values = _quoted_all(found)
     if not values:
         known = _UNKNOWN if found.values else _NEVER
         return f"({field} IS NULL AND {_UNKNOWN} OR {known})"
-    test = f"({field} IN ({', '.join(values)}))"
+    test = f"({field} IN ({values}))"
     return f"({test} OR {_UNKNOWN})" if None in found.values else test
+
+
+def _quoted_all(found: Membership) -> str:
+    """Write the values of a list with commas between them; of keys by the thousand the type is looked at once."""
+    values = found.values
+    if isinstance(values, InList) and values.kinds == {int} and domain(found.type) == "integer":
+        _integer(values.reach, found.type)
+        _integer(min(cast("tuple[int, ...]", values)), found.type)
+        return ", ".join(map(str, values))
+    return ", ".join(_quoted(value, found.type) for value in values if value is not None)
 
 
 def _like(node: exp.Like, filter_: Filter) -> str:

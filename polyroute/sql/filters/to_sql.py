@@ -6,75 +6,30 @@ stored forms order as the logical values do; for the rest `Unsupported` is raise
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, cast
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 
 from polyroute.sql.dialect import Polyroute
 from polyroute.sql.filters.comparison import Comparison, comparison
+from polyroute.sql.filters.duckdb import DUCKDB
+from polyroute.sql.filters.exact import exact_values
 from polyroute.sql.filters.filter import Filter, Unsupported
+from polyroute.sql.filters.in_list import InList
 from polyroute.sql.filters.reference import Reference, reference
+from polyroute.sql.filters.target import ListForm, SqlTarget
+from polyroute.sql.filters.target import quote_double as quote_double
+from polyroute.sql.filters.template import SHORT_LIST
 from polyroute.sql.filters.typing import type_of
 
 if TYPE_CHECKING:
+    from typing import Any
+
     import pyarrow as pa
-
-
-def quote_double(name: str) -> str:
-    """Quote an identifier as the SQL standard does.
-
-    >>> print(quote_double('a "b" c'))
-    "a ""b"" c"
-    """
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _as_is(value: object, type_: pa.DataType | None) -> object:
-    return value
-
-
-def _for_duckdb(value: object, type_: pa.DataType | None) -> object:
-    # DuckDB compares TIMESTAMPTZ_NS with no other zoned timestamp, but reads one from a text
-    finest = isinstance(value, dt.datetime) and str(type_).startswith("timestamp[ns, tz=")
-    return str(value) if finest else value
-
-
-def _always(field: pa.Field) -> bool:
-    return True
-
-
-def _never(field: pa.Field) -> bool:
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class SqlTarget:
-    """Describe the SQL that one engine takes; adapt a ready one with `dataclasses.replace`.
-
-    Attributes:
-        dialect: the name of the engine's dialect in sqlglot.
-        placeholder: `named` ($p1, and a dict of parameters) or `qmark` (?, and a list).
-        nodes: the node types that mean in the engine what they mean in DuckDB; None for every one.
-        quote: quotes a root column, and may put a table's alias before it.
-        encode: gives the stored form of a value compared with a type; raises `Unsupported` where there is none.
-        comparable: tells whether a column's stored form compares as its logical type does.
-        collate: tells whether a text column must be told to compare by bytes (COLLATE BINARY).
-        max_params: how many parameters the engine takes.
-    """
-
-    dialect: str
-    placeholder: Literal["named", "qmark"] = "qmark"
-    nodes: frozenset[type[exp.Expr]] | None = None
-    quote: Callable[[str], str] = quote_double
-    encode: Callable[[object, pa.DataType | None], object] = field(default=_as_is)
-    comparable: Callable[[pa.Field], bool] = field(default=_always)
-    collate: Callable[[pa.Field], bool] = field(default=_never)
-    max_params: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +38,6 @@ class Rendered:
 
     text: str
     params: list[object] | dict[str, object]
-
-
-DUCKDB = SqlTarget("duckdb", "named", encode=_for_duckdb)
-"""DuckDB itself, which takes every filter."""
 
 
 def to_sql(filter_: Filter, target: SqlTarget = DUCKDB, *, start: int = 1) -> Rendered:
@@ -105,9 +56,82 @@ def to_sql(filter_: Filter, target: SqlTarget = DUCKDB, *, start: int = 1) -> Re
     >>> to_sql(parse_filter("a > 1", pa.schema({"a": pa.int64()})))
     Rendered(text='"a" > $p1', params={'p1': 1})
     """
-    if target.nodes is not None:
-        _admit(filter_.expression, filter_, target)
-    return _Writer(filter_, target, start).write()
+    return filter_.once(target, start, lambda: _render(filter_, target, start))
+
+
+def _render(filter_: Filter, target: SqlTarget, start: int) -> Rendered:
+    signature = filter_.template.signature(filter_.values)
+    key = (start, signature)
+    written = None if signature is None else filter_.template.recall(target, key)
+    if written is None:
+        written = _write(filter_, target, start)
+        if signature is not None and written.lasting:
+            filter_.template.keep(target, key, written)
+    if isinstance(written, _Refusal):
+        raise Unsupported(written.reason)
+    return _filled(cast("_Written", written), filter_.values, target)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why a filter is not written for a target."""
+
+    reason: str
+    lasting: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """A parameter of a text: the value that it takes (its item, where it is one of a list), and what that is compared
+    with; `whole` tells that it takes a list as one.
+    """
+
+    name: str
+    value: str
+    type: pa.DataType | None
+    item: int | None = None
+    whole: bool = False
+
+    def param(self, values: Mapping[str, object], target: SqlTarget) -> object:
+        """Return the parameter."""
+        held: Any = values[self.value]
+        if self.whole:
+            return _list_form(held, self.type, target).param  # type: ignore[union-attr]
+        if self.item is not None:
+            held = held[self.item]
+        return target.encode(list(held) if isinstance(held, tuple) else held, self.type)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A text and the parameters that it takes; `lasting` tells that it serves all values of one signature."""
+
+    text: str
+    uses: tuple[_Use, ...]
+    lasting: bool
+
+
+def _write(filter_: Filter, target: SqlTarget, start: int) -> _Written | _Refusal:
+    try:
+        if target.nodes is not None:
+            _admit(filter_.expression, filter_, target)
+        return _Writer(filter_, target, start).write()
+    except Unsupported as refusal:
+        return _Refusal(str(refusal))
+
+
+def _filled(written: _Written, values: Mapping[str, object], target: SqlTarget) -> Rendered:
+    params = [use.param(values, target) for use in written.uses]
+    if target.placeholder == "qmark":
+        return Rendered(written.text, params)
+    return Rendered(written.text, dict(zip((use.name for use in written.uses), params, strict=True)))
+
+
+def _list_form(values: object, type_: pa.DataType | None, target: SqlTarget) -> ListForm | None:
+    """Return a list as one parameter, where it is long and the target takes it so."""
+    if not isinstance(values, InList) or len(values) <= SHORT_LIST or type_ is None:
+        return None
+    return target.lists(values, type_) if exact_values(type_, values) else None
 
 
 class _Writer:
@@ -117,22 +141,24 @@ class _Writer:
         self.filter = filter_
         self.target = target
         self.start = start
-        self.params: dict[str, object] = {}
+        self.uses: list[_Use] = []
+        self.lasting = True
 
-    def write(self) -> Rendered:
+    def write(self) -> _Written:
         tree = self._rewritten(self.filter.expression, None)
-        if self.target.max_params is not None and len(self.params) > self.target.max_params:
+        if self.target.max_params is not None and len(self.uses) > self.target.max_params:
             raise Unsupported("more parameters than the engine takes")
         text = _dialect(self.target.dialect).generate(tree, copy=False, comments=False)
-        named = self.target.placeholder == "named"
-        return Rendered(text, self.params if named else list(self.params.values()))
+        return _Written(text, tuple(self.uses), self.lasting)
 
     def _rewritten(self, node: exp.Expr, type_: pa.DataType | None) -> exp.Expr:
         """Copy a tree; `type_` is what the values directly below are compared with."""
         if isinstance(node, exp.Column):
             return self._column(node)
         if isinstance(node, exp.Placeholder):
-            return self._bound(self.filter.values[node.name], type_)
+            if self.filter.values[node.name] is None:
+                return exp.null()
+            return self._placeholder(node.name, type_)
         if isinstance(node, exp.In) and isinstance(node.args.get("field"), exp.Placeholder):
             return self._in(node)
         inner = _compared_type(node, self.filter) or (type_ if isinstance(node, exp.Paren) else None)
@@ -147,12 +173,22 @@ class _Writer:
         return [self._part(item, type_) for item in part] if isinstance(part, list) else part
 
     def _in(self, node: exp.In) -> exp.Expr:
-        values = self.filter.values[node.args["field"].name]
+        name = node.args["field"].name
+        values = self.filter.values[name]
         subject = self._rewritten(node.this, None)
         type_ = type_of(node.this, self.filter.schema)
-        items = [self._bound(value, type_) for value in values] if isinstance(values, tuple) else []
-        if not items:  # unknown for NULL, else false; some engines would say false for NULL too
+        form = _list_form(values, type_, self.target)
+        if form is not None:
+            mark = self._placeholder(name, type_, whole=True).sql(_dialect(self.target.dialect))
+            return exp.In(this=subject, field=exp.Var(this=form.text.format(mark)))
+        if not values or not isinstance(values, tuple):
+            # unknown for NULL, else false; some engines would say false for NULL too
             return exp.Paren(this=exp.And(this=exp.Is(this=subject, expression=exp.null()), expression=exp.null()))
+        self.lasting = self.lasting and len(values) <= SHORT_LIST
+        items = [
+            exp.null() if value is None else self._placeholder(name, type_, item=place)
+            for place, value in enumerate(values)
+        ]
         return exp.In(this=subject, expressions=items)
 
     def _column(self, node: exp.Column) -> exp.Expr:
@@ -162,13 +198,11 @@ class _Writer:
         # parentheses keep "a"."b" a field of column a, whatever the tables are called
         return exp.Paren(this=column) if isinstance(node.parent, exp.Dot) else column
 
-    def _bound(self, value: object, type_: pa.DataType | None) -> exp.Expr:
-        if isinstance(value, tuple):
-            value = list(value)
-        if value is None:
-            return exp.null()
-        name = f"p{self.start + len(self.params)}"
-        self.params[name] = self.target.encode(value, type_)
+    def _placeholder(
+        self, value: str, type_: pa.DataType | None, *, item: int | None = None, whole: bool = False
+    ) -> exp.Expr:
+        name = f"p{self.start + len(self.uses)}"
+        self.uses.append(_Use(name, value, type_, item, whole))
         return exp.Placeholder(this=name if self.target.placeholder == "named" else None)
 
 

@@ -182,7 +182,7 @@ class DividesWholeNumbers(Filtering):
         tree = where.expression.transform(
             lambda node: exp.IntDiv(this=node.this, expression=node.expression) if isinstance(node, exp.Div) else node
         )
-        return filter_mask(table, replace(where, expression=tree, _text=None), call).tolist()
+        return filter_mask(table, replace(where, expression=tree), call).tolist()
 
 
 @fault("test_orders_put_nulls_and_nan_where_sql_does")
