@@ -93,6 +93,18 @@ class Catalog:
                 named.update({n: p for n, p in pinned.items() if p is not None})
             return named
 
+    def current_epoch(self) -> int:
+        """Return a number that changes whenever what is known does, after a look at the engines if one is due."""
+        if time.monotonic() > self._next_check:
+            self._refresh_when_due()
+        return self.epoch
+
+    def current_epoch(self) -> int:
+        """Return what tells this state of the catalog from every other, after looking at the engines if it is time."""
+        if time.monotonic() > self._next_check:
+            self._refresh_when_due()
+        return self.epoch
+
     def find(self, name: str) -> Entry | None:
         """Return the dataset of a name as a person writes it, or None: `dataset`, or `engine.dataset` for one
         placement.
@@ -162,7 +174,9 @@ class Catalog:
                     held = engine.datasets()
                 except Exception:  # noqa: BLE001 - the query on it will tell, with the right code
                     held = self._seen.get(engine_id, {})
-                if held is not self._seen.get(engine_id):
+                seen = self._seen.get(engine_id)
+                # an engine that remembers nothing makes its datasets anew each time: equal ones are no change
+                if held is not seen and held != seen:
                     self._seen[engine_id] = held
                     changed = True
             self._next_check = time.monotonic() + REFRESH_S

@@ -16,15 +16,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from polyroute.engines import Call, Engine
+from polyroute.engines import BoundSelect, Call, Engine
 from polyroute.engines.binding import Bound, bind
 from polyroute.engines.contract import SchemaChanged
 from polyroute.engines.registry import open_engine
 from polyroute.errors import DatabaseErrorCode, PolyrouteError, invalid, make_error, unknown_name
 from polyroute.operations import Operation
 from polyroute.optimizer import CostModel, ExecutionRecords, query_class
+from polyroute.optimizer.cache import CacheSettings, ResultCache
 from polyroute.query import DEFAULT_REQUIREMENTS, DEFAULT_ROUTING, Query, Requirements, Routing
 from polyroute.result import QueryResult
+from polyroute.router.caching import Asked, CachedReads
 from polyroute.router.cancellation import new_call
 from polyroute.router.catalog import Catalog, Entry, Placement
 from polyroute.router.federation import SqlLane
@@ -53,7 +55,7 @@ class DatabaseCoordinator(DataMethods, OperationMethods[QueryResult]):
 
     `state_dir` keeps what only the coordinator knows (None: a temporary folder); `read_only` refuses every write;
     `max_rows` and `max_bytes` cut answers, which then say `truncated`; `timeout_s` is the time limit of queries that
-    bring none.
+    bring none; `cache` holds the sizes and times of the result cache.
 
     >>> import polyroute
     >>> with polyroute.connect({"rel": "sqlite://"}) as db:
@@ -72,12 +74,15 @@ class DatabaseCoordinator(DataMethods, OperationMethods[QueryResult]):
         timeout_s: float | None = None,
         routing: Routing = DEFAULT_ROUTING,
         guard: Guard | None = None,
+        cache: CacheSettings = CacheSettings(),
     ) -> None:
         self.read_only = read_only
         self.limits = Limits(max_rows, max_bytes, timeout_s)
         self._routing = routing
         self._state = StateFolder(None if state_dir is None else Path(state_dir))
         self.catalog = Catalog(self._state.path)
+        self.cache = ResultCache(cache)
+        self._reads = CachedReads(self.cache, self.catalog)
         self.executions = ExecutionRecords()
         self._costs = CostModel()
         self._guard = guard or Guard()
@@ -88,43 +93,58 @@ class DatabaseCoordinator(DataMethods, OperationMethods[QueryResult]):
 
     # the story of one operation
 
-    def _operate(self, op: Operation, how: How) -> QueryResult:
+    def _operate(self, op: Operation, how: How, query: Query | None = None) -> QueryResult:
         requirements, routing, call = self._how(how.get("requirements"), how.get("routing"), how.get("timeout_s"))
-        result = self.run(op, requirements, routing, call)
+        asked = self._reads.asked(op, routing, query) if how.get("cache", True) else None
+        result = None if asked is None else self._reads.hit(asked, requirements)
+        return self._within_limits(result or self.run(op, requirements, routing, call, asked=asked))
+
+    def _within_limits(self, result: QueryResult) -> QueryResult:
         if self.limits.bounds_answers:
             self.limits.apply(result)
         return result
 
-    def run(self, op: Operation, requirements: Requirements, routing: Routing, call: Call) -> QueryResult:
+    def run(
+        self, op: Operation, requirements: Requirements, routing: Routing, call: Call, *, asked: Asked | None = None
+    ) -> QueryResult:
         """Run one operation on the best placement that can answer; lane A of the architecture.
 
         The federation fetches its fragments here too, so limits on answers are applied by those who give answers out.
+        `asked` is the question as the cache knows it; without it the cache is left alone.
         """
         if op.dataset is None:
             return self._sql.run_operation(op, requirements, routing, call)
         for _ in range(_BINDINGS):
             try:
-                return self._run(op, requirements, routing, call)
+                return self._run(op, requirements, routing, call, asked)
             except SchemaChanged:
                 self.catalog.refresh()
-        return self._run(op, requirements, routing, call)
+        return self._run(op, requirements, routing, call, asked)
 
-    def _run(self, op: Operation, requirements: Requirements, routing: Routing, call: Call) -> QueryResult:
+    def _run(
+        self, op: Operation, requirements: Requirements, routing: Routing, call: Call, asked: Asked | None
+    ) -> QueryResult:
         started = time.perf_counter()
         self._admit(op)
+        epoch = self.catalog.epoch
         entry = self.catalog.resolve(op.dataset or "")
         if entry.name != op.dataset:
             op = replace(op, dataset=entry.name)
+        # versions come before all that is read: an answer kept under them can be too new for them, never too old
+        reading = None if asked is None else self._reads.begin(entry, requirements)
         placements = candidates(entry, op, requirements, routing, self._engines)
         bound = bind(entry.dataset, op)
         if not type(op).writes:
-            return self._run_bound(op, bound, placements, routing, requirements, call, started)
+            if asked is None or reading is None:
+                return self._run_bound(op, bound, placements, routing, requirements, call, started)
+            load = partial(self._run_bound, op, bound, placements, routing, requirements, call, started)
+            return self._reads.answer(asked, reading, entry, bound, routing, epoch, load, call)
         with self.catalog.writing([entry.name]):
             return self._run_bound(op, bound, placements, routing, requirements, call, started)
 
     def run_on(
         self,
-        op: Operation,
+        op: Operation | BoundSelect,
         placements: list[Placement],
         written: Sequence[str],
         routing: Routing,
@@ -141,7 +161,7 @@ class DatabaseCoordinator(DataMethods, OperationMethods[QueryResult]):
 
     def _run_bound(
         self,
-        op: Operation,
+        op: Operation | BoundSelect,
         bound: Bound,
         placements: list[Placement],
         routing: Routing,
@@ -152,7 +172,7 @@ class DatabaseCoordinator(DataMethods, OperationMethods[QueryResult]):
         strategy = routing.load_balancing
         kind: Hashable = None
         if len(placements) > 1:
-            kind = query_class(op)
+            kind = query_class(op) if isinstance(op, Operation) else None
             placements = self._strategies.order(strategy, placements, bound, kind)
         try:
             answer, placement, attempts, seconds = self._guard.run(
@@ -175,12 +195,14 @@ class DatabaseCoordinator(DataMethods, OperationMethods[QueryResult]):
         if self._closed:
             raise make_error(DatabaseErrorCode.COORDINATION_FAILED, "the connection is closed", hint="connect again")
 
-    def _admit(self, op: Operation) -> None:
+    def _admit(self, op: Operation | BoundSelect) -> None:
         self._check_open()
         if self.read_only and type(op).writes:
             raise invalid(f"{op.name} writes, and the connection is read-only", hint="connect with read_only=False")
 
-    def _record(self, op: Operation, engine: str | None, started: float, attempts: int, code: str | None) -> float:
+    def _record(
+        self, op: Operation | BoundSelect, engine: str | None, started: float, attempts: int, code: str | None
+    ) -> float:
         elapsed = time.perf_counter() - started
         self.executions.append((time.time(), op.name, op.dataset, engine, elapsed, attempts, code))
         return elapsed
@@ -189,8 +211,13 @@ class DatabaseCoordinator(DataMethods, OperationMethods[QueryResult]):
 
     def query(self, query: Query) -> QueryResult:
         """Run a structured query."""
+        self._check_open()
+        result = self._reads.hit_query(query)
+        if result is not None:
+            return self._within_limits(result)
         routing = query.routing if query.routing is not DEFAULT_ROUTING else None
-        return self._operate(query.to_operation(), How(requirements=query.requirements, routing=routing))
+        how = How(requirements=query.requirements, routing=routing, cache=query.cache)
+        return self._operate(query.to_operation(), how, query)
 
     def sql(
         self,
@@ -200,11 +227,13 @@ class DatabaseCoordinator(DataMethods, OperationMethods[QueryResult]):
         requirements: Requirements | None = None,
         routing: Routing | None = None,
         timeout_s: float | None = None,
+        pushdown: bool = True,
     ) -> QueryResult:
         """Run a SQL statement in DuckDB's dialect over any engines.
 
-        `params` are values for `$name` (a mapping) or `?` (a sequence). Raises QUERY_INVALID for a statement that is
-        wrong, QUERY_TIMEOUT past the limit, and the errors of the engines that it reads.
+        `params` are values for `$name` (a mapping) or `?` (a sequence). `pushdown=False` fetches every dataset whole
+        and answers in process: the plain form, which the planner must always agree with. Raises QUERY_INVALID for a
+        statement that is wrong, QUERY_TIMEOUT past the limit, and the errors of the engines that it reads.
 
         >>> import polyroute
         >>> with polyroute.connect({"rel": "sqlite://"}) as db:
@@ -212,14 +241,22 @@ class DatabaseCoordinator(DataMethods, OperationMethods[QueryResult]):
         3.5
         """
         requirements, routing, call = self._how(requirements, routing, timeout_s)
-        return self._sql.run(sql, params, requirements, routing, call)
+        return self._sql.run(sql, params, requirements, routing, call, pushdown=pushdown)
 
     def explain(
-        self, sql: str, params: Params = None, *, analyze: bool = False, timeout_s: float | None = None
+        self,
+        sql: str,
+        params: Params = None,
+        *,
+        analyze: bool = False,
+        requirements: Requirements | None = None,
+        routing: Routing | None = None,
+        timeout_s: float | None = None,
+        pushdown: bool = True,
     ) -> Plan:
         """Return the plan of a SQL statement; with `analyze` it is also run and measured."""
-        requirements, routing, call = self._how(None, None, timeout_s)
-        return self._sql.explain(sql, params, requirements, routing, call, analyze=analyze)
+        requirements, routing, call = self._how(requirements, routing, timeout_s)
+        return self._sql.explain(sql, params, requirements, routing, call, analyze=analyze, pushdown=pushdown)
 
     def stream(self, sql: str, params: Params = None, *, timeout_s: float | None = None) -> Iterator[pa.RecordBatch]:
         """Run a SQL statement and give its answer once, in Arrow batches."""

@@ -15,10 +15,10 @@ from functools import lru_cache
 import duckdb
 from duckdb import Statement, StatementType
 from sqlglot import exp
-from sqlglot.optimizer.scope import traverse_scope
 
 from polyroute.engines.resources.duckdb import Stored
 from polyroute.engines.resources.duckdb.answers import Params
+from polyroute.engines.resources.duckdb.placing import find_stored, in_place, place, renamed
 from polyroute.errors import QueryError, invalid, unknown_name
 from polyroute.sql.dialect import parse_statement, render
 
@@ -41,9 +41,9 @@ def question(sql: str, tables: Mapping[str, Stored]) -> str:
             "relational_query asks one question: SELECT, FROM, VALUES, PIVOT, DESCRIBE, SUMMARIZE or SHOW",
             hint="use relational_execute for changes",
         )
-    if not isinstance(tree, exp.Query) or not _renamed(tables):
+    if not isinstance(tree, exp.Query) or not renamed(tables):
         return sql
-    return _in_place(tree, tables) or sql
+    return in_place(tree, tables) or sql
 
 
 def change(sql: str, tables: Mapping[str, Stored], kind: str) -> str:
@@ -59,7 +59,7 @@ def change(sql: str, tables: Mapping[str, Stored], kind: str) -> str:
     target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
     if not isinstance(target, exp.Table):
         raise invalid("the statement names no table to change", hint="write INSERT INTO a_dataset ...")
-    stored = _find(target, tables)
+    stored = find_stored(target, tables)
     held = {n: s for n, s in tables.items() if s.dataset.kind == kind}
     if stored is None:
         raise unknown_name("dataset", target.name, held)
@@ -70,12 +70,12 @@ def change(sql: str, tables: Mapping[str, Stored], kind: str) -> str:
         )
     if stored.view:
         raise invalid(f"{stored.dataset.name!r} is a view, which holds no rows", hint="write to the tables beneath it")
-    if not _renamed(tables):
+    if not renamed(tables):
         return sql
     tree = tree.copy()
-    _place(next(t for t in tree.find_all(exp.Table) if t == target), stored)
+    place(next(t for t in tree.find_all(exp.Table) if t == target), stored)
     query = tree.args.get("expression")
-    rewritten = _in_place(query, tables) if isinstance(query, exp.Query) else None
+    rewritten = in_place(query, tables) if isinstance(query, exp.Query) else None
     if rewritten is not None:
         tree.set("expression", parse_statement(rewritten))
     return render(tree)
@@ -152,46 +152,3 @@ def _named(statement: Statement) -> str:
 @lru_cache(maxsize=512)
 def _parsed(sql: str) -> exp.Expr:
     return parse_statement(sql)
-
-
-def _renamed(tables: Mapping[str, Stored]) -> bool:
-    """Tell whether any table is not simply what its name says."""
-    return any(s.casts or s.place[0] != "main" for s in tables.values())
-
-
-def _in_place(query: exp.Query, tables: Mapping[str, Stored]) -> str | None:
-    """Return a query with its tables in their places, or None when all are there already."""
-    copy = query.copy()
-    found = [
-        (table, stored)
-        for scope in traverse_scope(copy)
-        for table in scope.sources.values()
-        if isinstance(table, exp.Table) and (stored := _find(table, tables)) is not None
-        if stored.casts or stored.place[0] != "main"
-    ]
-    for table, stored in found:
-        _place(table, stored)
-    return render(copy) if found else None
-
-
-def _find(table: exp.Table, tables: Mapping[str, Stored]) -> Stored | None:
-    if not isinstance(table.this, exp.Identifier) or table.catalog:
-        return None
-    name = f"{table.db}.{table.name}" if table.db and table.db != "main" else table.name
-    return tables.get(name) or next((s for n, s in tables.items() if n.lower() == name.lower()), None)
-
-
-def _place(table: exp.Table, stored: Stored) -> None:
-    """Point a table at its place, or put the cast of its columns there."""
-    alias = table.alias_or_name
-    schema, name = (exp.to_identifier(part, quoted=True) for part in stored.place)
-    if not stored.casts or not isinstance(table.parent, exp.From | exp.Join):
-        table.set("this", name)
-        table.set("db", schema)
-        if alias != stored.place[1]:
-            table.set("alias", table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
-        return
-    select = parse_statement(f"SELECT {stored.columns(stored.dataset.schema.names)} FROM {stored.table}")
-    kept = {k: v for k, v in table.args.items() if k in ("joins", "laterals", "pivots", "sample") and v}
-    aliased = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(alias, quoted=True))
-    table.replace(exp.Subquery(this=select, alias=aliased, **kept))

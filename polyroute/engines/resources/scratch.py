@@ -52,13 +52,13 @@ def scratch(tables: Mapping[str, pa.Table | pa.RecordBatchReader]) -> Iterator[d
     cursor = _instance().cursor()
     try:
         for name, table in tables.items():
-            cursor.register(name, _readable(table))
+            cursor.register(name, readable(table))
         yield cursor
     finally:
         cursor.close()
 
 
-def _readable(table: pa.Table | pa.RecordBatchReader) -> pa.Table | pa.RecordBatchReader:
+def readable(table: pa.Table | pa.RecordBatchReader) -> pa.Table | pa.RecordBatchReader:
     """Return a table with half floats as floats, which hold the same values: DuckDB reads no half floats."""
     for position, field in enumerate(table.schema):
         if pa.types.is_float16(field.type):

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
+import pyarrow as pa
+
+from polyroute.engines import UNBOUNDED, Dataset
+from polyroute.engines.describe import SCORE, node_type
+from polyroute.engines.resources.scratch import query_arrow
 from polyroute.errors import invalid, unknown_name
 from polyroute.operations import Operation, make_operation
 
@@ -39,6 +45,39 @@ FUNCTIONS: Mapping[str, TableFunction] = {
         TableFunction("timeseries_latest", ("by", "at")),
     )
 }
+
+
+@lru_cache(maxsize=1)
+def aggregate_names() -> frozenset[str]:
+    """Return the names of DuckDB's aggregate functions, in lower case."""
+    sql = "SELECT DISTINCT lower(function_name) AS name FROM duckdb_functions() WHERE function_type = 'aggregate'"
+    return frozenset(query_arrow(sql, {}, None, UNBOUNDED)["name"].to_pylist())
+
+
+def call_schema(name: str, dataset: Dataset) -> pa.Schema | None:
+    """Return the columns of a call on a dataset, or None where its arguments decide them."""
+    match name:
+        case "vector_search":
+            return dataset.schema.append(pa.field(SCORE, pa.float64()))
+        case "timeseries_range" | "timeseries_latest":
+            return dataset.schema
+        case "graph_neighbors" | "graph_shortest_path" | "graph_centrality" if "source" in dataset.roles:
+            return _graph_schema(name, node_type(dataset))
+    return None
+
+
+def no_rows(name: str) -> pa.Schema:
+    """Return the columns of a call with a NULL start or goal, which gives no rows."""
+    return _graph_schema(name, pa.string())
+
+
+def _graph_schema(name: str, node: pa.DataType) -> pa.Schema:
+    if name == "graph_neighbors":
+        return pa.schema([("start", node), ("node", node), ("hops", pa.int64())])
+    if name == "graph_centrality":
+        return pa.schema([("node", node), ("score", pa.float64())])
+    return pa.schema([("start", node), ("goal", node), ("step", pa.int64()), ("node", node), ("cost", pa.float64())])
+
 
 _DATASET_NAMES = ("dataset", "graph", "collection", "series")
 

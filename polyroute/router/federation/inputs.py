@@ -104,3 +104,10 @@ def interval_text(tree: exp.Interval, params: Mapping[str, object], call: Call) 
     amount = "" if tree.this is None else str(constant(tree.this, params, call))
     unit = "" if tree.unit is None else str(tree.unit.name)
     return f"{amount} {unit}".strip()
+
+
+def constant_text(tree: object) -> str:
+    """Return an argument as it is shown in a plan: a text without its quotes, anything else as SQL."""
+    if isinstance(tree, exp.Literal):
+        return str(tree.this)
+    return render(tree) if isinstance(tree, exp.Expr) else str(tree)

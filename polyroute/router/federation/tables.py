@@ -102,7 +102,7 @@ def _table(rows: Sequence[tuple[object, ...]], names: list[str], *, integers: tu
     return pa.table([pa.array(c, t) for c, t in zip(columns, types, strict=True)], names=names)
 
 
-def shown(what: str, connection: Connection) -> pa.Table:
+def shown_tables(what: str, connection: Connection) -> pa.Table:
     """Return what SHOW TABLES shows; QUERY_INVALID for another SHOW."""
     if what.upper() not in ("TABLES", "ALL TABLES"):
         raise invalid(f"SHOW {what} is not known here", hint="SHOW TABLES, or SELECT * FROM polyroute.datasets")

@@ -17,11 +17,12 @@ import duckdb
 import pyarrow as pa
 
 from polyroute.engines.call import UNBOUNDED, Call
-from polyroute.engines.contract import BoundScan, Dataset, Engine, LoadSpec, Pushed, Statistics, Traits
+from polyroute.engines.contract import BoundScan, BoundSelect, Dataset, Engine, LoadSpec, Pushed, Statistics, Traits
 from polyroute.engines.resources.duckdb.catalog import Stored, read_tables
 from polyroute.engines.resources.duckdb.file import DuckDBFile, open_file
 from polyroute.engines.resources.duckdb.loading import drop_table, load
 from polyroute.engines.resources.duckdb.repeats import once
+from polyroute.engines.resources.duckdb.selecting import Words, select
 from polyroute.engines.resources.duckdb.types import refusal
 from polyroute.engines.resources.duckdb.values import decode
 from polyroute.engines.resources.duckdb.writes import name_list
@@ -38,11 +39,12 @@ from polyroute.sql.filters.to_sql import quote_double as quote
 class DuckDBTables(Engine):
     """Datasets that are tables of a DuckDB file; a subclass says which, and adds the operations of its kind."""
 
-    traits = Traits(dialect="duckdb", cancellable=True, idempotent_writes=True)
+    traits = Traits(dialect="duckdb", cancellable=True, idempotent_writes=True, hosts_merges=True)
     errors = DUCKDB_ERRORS
 
     def __init__(self, resource: Resource[DuckDBFile]) -> None:
         self._resource: Resource[DuckDBFile] | None = resource
+        self._words = Words()
 
     @classmethod
     def open(cls, url: EngineURL, *, read_only: bool = False) -> Self:
@@ -107,6 +109,13 @@ class DuckDBTables(Engine):
             raise invalid("a scan reads at least one column", hint="name columns, or leave them out for all")
         order = ", ".join(_order_sql(key, stored) for key in op.order)
         return self._select(stored, op.columns, where=op.where, order=order, limit=op.limit, call=call)
+
+    def negotiate_select(self, op: BoundSelect) -> None:
+        """Refuse nothing: DuckDB is the reference of polyroute's semantics."""
+
+    def select(self, op: BoundSelect, call: Call) -> pa.Table:
+        """Run a whole SELECT over tables of the file, of both kinds, and over what was shipped with it."""
+        return select(self._file, self._words, self._tables(), op, call)
 
     def _select(
         self,
@@ -198,7 +207,8 @@ class DuckDBTables(Engine):
 
 def rendered_filter(where: Filter, stored: Stored) -> tuple[str, dict[str, object]]:
     """Return a filter as SQL over a stored table, with its named parameters p1, p2 and so on."""
-    rendered = to_sql(where, replace(DUCKDB, quote=stored.column))
+    # one target for all plain tables, so that what was written for it is remembered
+    rendered = to_sql(where, replace(DUCKDB, quote=stored.column) if stored.casts else DUCKDB)
     return rendered.text, cast("dict[str, object]", rendered.params)
 
 

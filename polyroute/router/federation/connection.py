@@ -1,0 +1,96 @@
+"""What the federation needs of the coordinator: lane A, the catalog, and what its own tables tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from polyroute.engines import BoundSelect, Call, Dataset, Engine
+from polyroute.operations import Operation
+from polyroute.optimizer import ExecutionRecords
+from polyroute.query import Requirements, Routing
+from polyroute.result import QueryResult
+from polyroute.router.catalog import Catalog, Placement
+from polyroute.router.federation.bind_joins import BindGate
+from polyroute.router.federation.estimates import Estimator
+from polyroute.router.limits import Limits
+
+
+class Connection(Protocol):
+    """The coordinator as the federation sees it."""
+
+    catalog: Catalog
+    executions: ExecutionRecords
+    read_only: bool
+    limits: Limits
+
+    @property
+    def engines(self) -> Mapping[str, Engine]:
+        """The engines by id."""
+
+    def engine(self, id: str) -> Engine:
+        """Return an engine."""
+
+    def run(self, op: Operation, requirements: Requirements, routing: Routing, call: Call) -> QueryResult:
+        """Run one operation through lane A."""
+
+    def run_on(
+        self,
+        op: Operation | BoundSelect,
+        placements: list[Placement],
+        written: Sequence[str],
+        routing: Routing,
+        requirements: Requirements,
+        call: Call,
+    ) -> QueryResult:
+        """Run a SQL operation on placements that hold all that it names; `written` are the datasets that it changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a statement is to be answered: how well, where, and until when."""
+
+    requirements: Requirements
+    routing: Routing
+    call: Call
+
+
+@dataclass(slots=True)
+class Access:
+    """Lane A for the fragments of one statement, with the rooms that learn from them."""
+
+    connection: Connection
+    estimator: Estimator
+    gate: BindGate
+    manner: Manner
+
+    @property
+    def catalog(self) -> Catalog:
+        """The datasets."""
+        return self.connection.catalog
+
+    @property
+    def executions(self) -> ExecutionRecords:
+        """The execution records."""
+        return self.connection.executions
+
+    @property
+    def engines(self) -> Mapping[str, Engine]:
+        """The engines by id."""
+        return self.connection.engines
+
+    def fetch(self, op: Operation, call: Call) -> QueryResult:
+        """Run one operation through lane A."""
+        return self.connection.run(op, self.manner.requirements, self.manner.routing, call)
+
+    def select(self, engine: str, op: BoundSelect, call: Call) -> QueryResult:
+        """Run a whole SELECT on one engine, under the guard."""
+        held = self.connection.engine(engine)
+        placement = Placement(held, Dataset(op.dataset or "", held.kind, _NO_COLUMNS))
+        return self.connection.run_on(op, [placement], (), self.manner.routing, self.manner.requirements, call)
+
+
+_NO_COLUMNS = pa.schema([])

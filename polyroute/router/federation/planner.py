@@ -1,0 +1,323 @@
+"""Plan a statement over many engines: what each is asked, which keys travel, where the rest is done.
+
+The way: read names -> inputs (each occurrence of a dataset is one) -> scopes -> the columns and conditions that the
+statement implies for each input -> the largest parts that one engine runs whole -> the merge site -> the residual. The
+residual is the statement itself with inputs in the place of datasets: it applies every condition again, so what was
+pushed only ever leaves out rows that could not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+from sqlglot import exp
+
+from polyroute.engines import Call, Engine
+from polyroute.errors import PolyrouteError
+from polyroute.operations import Scan
+from polyroute.query import Requirements, Routing
+from polyroute.router.catalog import Catalog, Entry
+from polyroute.router.federation.columns import wanted_columns
+from polyroute.router.federation.estimates import Estimator
+from polyroute.router.federation.fragments import (
+    NOTHING,
+    CallFragment,
+    Part,
+    QueryPlan,
+    ScanFragment,
+    Site,
+    SystemFragment,
+)
+from polyroute.router.federation.functions import call_schema
+from polyroute.router.federation.inputs import ScanInput, SystemInput, constant, resolve_table
+from polyroute.router.federation.keys import key_class
+from polyroute.router.federation.lateral import (
+    distinct_arguments,
+    joined_back,
+    lateral_arguments,
+    replace_call,
+)
+from polyroute.router.federation.plain import stand_for
+from polyroute.router.federation.reductions import Edge, Reductions, find_reductions
+from polyroute.router.federation.scopes import INPUT, BaseColumn, Scopes
+from polyroute.router.federation.statement import FunctionCall, Statement, TableReference
+from polyroute.router.federation.subtrees import Home, push_subtrees, whole_statement
+from polyroute.router.selection import candidates
+from polyroute.sql.dialect import render
+from polyroute.sql.filters import Filter, parse_filter
+
+Columns = Mapping[str, str] | None
+
+
+class NotPlanned(Exception):
+    """Say that a statement is beyond the planner; the plain form answers it."""
+
+
+@dataclass(slots=True)
+class _Input:
+    """An occurrence of a dataset in the statement."""
+
+    name: str
+    reference: TableReference
+    scan: Scan
+    entry: Entry
+    schema: pa.Schema
+
+
+class Planner:
+    """Makes the plan of one statement for a connection."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        engines: Mapping[str, Engine],
+        estimator: Estimator,
+        params: Mapping[str, object],
+        requirements: Requirements,
+        routing: Routing,
+        call: Call,
+    ) -> None:
+        self._catalog = catalog
+        self._engines = engines
+        self._estimator = estimator
+        self._params = params
+        self._requirements = requirements
+        self._routing = routing
+        self._call = call
+
+    def plan(self, statement: Statement, *, in_place: bool = True) -> QueryPlan:
+        """Return the plan of a parsed statement, whose tree is changed into the residual.
+
+        `in_place` tells whether the residual may run inside an engine. Raises QUERY_INVALID for unknown names and wrong
+        arguments, NotPlanned for what only the plain form can answer.
+        """
+        tree = statement.tree
+        if tree is None or not isinstance(tree, exp.Query):
+            raise NotPlanned
+        epoch = self._catalog.epoch
+        inputs, systems = self._inputs(statement)
+        homes = {name: self._home(i) for name, i in inputs.items()}
+        site = self._site(inputs, homes) if in_place else None
+        store = None if site is None else site.store
+        bare = not statement.calls and not systems
+        if bare and site is None and (whole := whole_statement(tree, homes, self._params)) is not None:
+            return QueryPlan(statement.text, (whole.fragment,), (), None, None, epoch)
+        selects = push_subtrees(tree, homes, store, self._params)
+        for select in selects:
+            for name in select.inputs:
+                del inputs[name]
+        columns: dict[str, Columns] = {name: _folded(i.schema.names) for name, i in inputs.items()}
+        columns.update((s.fragment.name, s.columns) for s in selects)
+        columns.update(dict.fromkeys(s.name for s in systems))
+        columns.update((name, self._call_columns(call)) for name, call in _named(statement.calls))
+        wanted = wanted_columns(tree, columns)
+        reductions = find_reductions(Scopes(tree, columns))
+        held = frozenset(n for n in inputs if _lies_at(homes[n], store))
+        scans = {name: self._scan(i, wanted[name], reductions) for name, i in inputs.items()}
+        edges = _usable(reductions.edges, inputs, held)
+        shared = _shared(scans, edges, held)
+        self._stand(inputs, systems, statement, shared, {n: h for n, h in homes.items() if n in held})
+        calls = [self._call_fragment(name, call, wanted[name]) for name, call in _named(statement.calls)]
+        fetched: list[Part] = [*(s.fragment for s in selects), *systems, *_united(scans, shared, held), *calls]
+        placed = None if site is None else _placed(site, homes, scans, held)
+        return QueryPlan(statement.text, tuple(fetched), _renamed(edges, shared), render(tree), placed, epoch)
+
+    def _inputs(self, statement: Statement) -> tuple[dict[str, _Input], list[SystemFragment]]:
+        inputs: dict[str, _Input] = {}
+        systems: dict[str, SystemFragment] = {}
+        for number, reference in enumerate(statement.tables):
+            name = f"__t{number}"
+            found = resolve_table(reference.parts, name, self._catalog, list(self._engines))
+            if isinstance(found, SystemInput):
+                name = systems.setdefault(found.table, SystemFragment(name, found.table)).name
+            else:
+                inputs[name] = self._input(name, reference, found)
+            reference.node.meta[INPUT] = name
+        return inputs, list(systems.values())
+
+    def _input(self, name: str, reference: TableReference, found: ScanInput) -> _Input:
+        entry = self._catalog.resolve(found.operation.dataset or "")
+        return _Input(name, reference, found.operation, entry, entry.dataset.part_schema(found.operation.part))
+
+    def _home(self, item: _Input) -> Home | None:
+        """Return where an input could be read by SQL: in a host of merges before other engines."""
+        if item.scan.part is not None:
+            return None
+        try:
+            fit = candidates(item.entry, item.scan, self._requirements, self._routing, self._engines)
+        except PolyrouteError:
+            return None
+        hosts = [p for p in fit if p.engine.traits.hosts_merges]
+        return Home((hosts or fit)[0], item.reference.parts)
+
+    def _site(self, inputs: Mapping[str, _Input], homes: Mapping[str, Home | None]) -> Home | None:
+        """Return a home in the host that holds the most rows of the statement's inputs."""
+        rows: dict[object, int] = {}
+        first: dict[object, Home] = {}
+        for name, item in inputs.items():
+            home = homes[name]
+            if home is not None and home.placement.engine.traits.hosts_merges:
+                rows[home.store] = rows.get(home.store, 0) + self._estimator.rows(item.entry)
+                first.setdefault(home.store, home)
+        return first[max(rows, key=lambda store: rows[store])] if rows else None
+
+    def _scan(self, item: _Input, wanted: frozenset[str] | None, reductions: Reductions) -> ScanFragment:
+        """Return the fragment of an input: what is wanted of it, under the conditions that are filters."""
+        pushed: dict[str, Filter] = {}
+        kept = dict(reductions.kept.get(item.name, NOTHING))
+        for condition in reductions.conditions:
+            if condition.input != item.name:
+                continue
+            text = render(condition.tree)
+            try:
+                pushed[text] = parse_filter(text, item.schema, self._params)
+            except PolyrouteError as exc:
+                kept[text] = exc.message
+        columns = None if wanted is None else _at_least_one(wanted, item.schema, item.entry.dataset.key)
+        scan = item.scan
+        seen_as = (item.entry.name, scan.part, tuple(pushed))
+        rows = self._estimator.passing(item.entry, scan.part, list(pushed.values()), seen_as)
+        return ScanFragment(item.name, scan.dataset or "", scan.part, columns, tuple(pushed), kept, rows)
+
+    def _call_columns(self, call: FunctionCall) -> Columns:
+        """Return the columns of a table function where they are known before it runs."""
+        dataset = constant(call.arguments.dataset, self._params, self._call)
+        if not isinstance(dataset, str):
+            return None
+        schema = call_schema(call.name, self._catalog.resolve(dataset).dataset)
+        return None if schema is None else _folded(schema.names)
+
+    def _call_fragment(self, name: str, call: FunctionCall, wanted: frozenset[str] | None) -> CallFragment:
+        """Return the fragment of a table function, which then stands in the tree as an input."""
+        dataset = call.arguments.dataset
+        lateral = lateral_arguments(call)
+        columns = None
+        if wanted is not None and call.name in _WITH_COLUMNS:
+            entry = self._catalog.resolve(str(constant(dataset, self._params, self._call)))
+            own = frozenset(n for n in wanted if n in entry.dataset.schema.names)
+            columns = _at_least_one(own, entry.dataset.schema, entry.dataset.key)
+        distinct = render(distinct_arguments(call.node, list(lateral.values()))) if lateral else None
+        by = joined_back(name, list(lateral.values())) if lateral else exp.to_table(name)
+        replace_call(call.node, by)
+        arguments = dict(call.arguments.named)
+        rows = _rows_of_call(call)
+        return CallFragment(name, call.name, dataset, arguments, tuple(lateral), distinct, columns, rows)
+
+    def _stand(
+        self,
+        inputs: Mapping[str, _Input],
+        systems: Sequence[SystemFragment],
+        statement: Statement,
+        shared: Mapping[str, str],
+        held: Mapping[str, Home | None],
+    ) -> None:
+        """Let every table of the statement name its input, or its dataset where that is read in place."""
+        known = {s.name for s in systems}
+        for reference in statement.tables:
+            name = reference.node.meta[INPUT]
+            home = held.get(name)
+            if home is not None:
+                stand_for(reference.node, home.placement.dataset.name, reference.parts)
+            elif name in inputs:
+                stand_for(reference.node, shared[name], reference.parts)
+            elif name in known:
+                stand_for(reference.node, name, reference.parts)
+
+
+_WITH_COLUMNS = ("vector_search", "timeseries_range")
+
+
+def _named(calls: Sequence[FunctionCall]) -> list[tuple[str, FunctionCall]]:
+    named = [(f"__f{number}", call) for number, call in enumerate(calls)]
+    for name, call in named:
+        call.node.meta[INPUT] = name
+    return named
+
+
+def _folded(names: Sequence[str]) -> Columns:
+    """Return names by their lower case, or None where two differ in nothing else."""
+    folded = {name.lower(): name for name in names}
+    return folded if len(folded) == len(names) else None
+
+
+def _at_least_one(wanted: frozenset[str], schema: pa.Schema, key: Sequence[str]) -> tuple[str, ...]:
+    """Return the wanted columns in the schema's order; one where none is, to count the rows by."""
+    found = tuple(name for name in schema.names if name in wanted)
+    if found:
+        return found
+    plain = [f.name for f in schema if not pa.types.is_nested(f.type)]
+    return ((*key, *plain, *schema.names)[0],)
+
+
+def _lies_at(home: Home | None, store: object) -> bool:
+    return home is not None and store is not None and home.store == store
+
+
+def _rows_of_call(call: FunctionCall) -> int | None:
+    k = call.arguments.named.get("k")
+    if call.name == "vector_search":
+        return int(k.name) if isinstance(k, exp.Literal) and k.is_int else 10
+    return _USUAL_ROWS.get(call.name)
+
+
+_USUAL_ROWS = {"graph_neighbors": 100, "graph_shortest_path": 10, "timeseries_latest": 100}
+
+
+def _usable(edges: Sequence[Edge], inputs: Mapping[str, _Input], held: frozenset[str]) -> tuple[Edge, ...]:
+    """Return the edges along which keys may travel: into what is fetched, between types that compare alike."""
+    usable = []
+    for edge in dict.fromkeys(edges):
+        target = inputs.get(edge.target.input)
+        if target is None or edge.target.input in held:
+            continue
+        source = inputs.get(edge.source.input)
+        to = key_class(target.schema.field(edge.target.name).type)
+        from_ = to if source is None else key_class(source.schema.field(edge.source.name).type)
+        if to is not None and to == from_:
+            usable.append(edge)
+    return tuple(usable)
+
+
+def _shared(scans: Mapping[str, ScanFragment], edges: Sequence[Edge], held: frozenset[str]) -> dict[str, str]:
+    """Return which input each input is fetched with: two that ask for the same rows of one dataset are one fetch."""
+    shared: dict[str, str] = {}
+    first: dict[object, str] = {}
+    for name, scan in scans.items():
+        keys = frozenset((e.source, e.target.name) for e in edges if e.target.input == name)
+        same = (name in held, scan.dataset, scan.part, frozenset(scan.conditions), keys)
+        shared[name] = first.setdefault(same, name)
+    return shared
+
+
+def _united(scans: Mapping[str, ScanFragment], shared: Mapping[str, str], held: frozenset[str]) -> list[ScanFragment]:
+    """Return the fragments that are fetched, each with the columns that any of its inputs wants."""
+    united: dict[str, ScanFragment] = {}
+    for name, scan in scans.items():
+        if name in held:
+            continue
+        before = united.get(shared[name])
+        if before is None:
+            united[shared[name]] = scan
+        elif before.columns is None or scan.columns is None:
+            united[shared[name]] = replace(before, columns=None)
+        else:
+            columns = (*before.columns, *(c for c in scan.columns if c not in before.columns))
+            united[shared[name]] = replace(before, columns=columns)
+    return list(united.values())
+
+
+def _renamed(edges: Sequence[Edge], shared: Mapping[str, str]) -> tuple[Edge, ...]:
+    def fetched(column: BaseColumn) -> BaseColumn:
+        return replace(column, input=shared.get(column.input, column.input))
+
+    renamed = (Edge(fetched(e.source), fetched(e.target)) for e in edges)
+    return tuple(dict.fromkeys(e for e in renamed if e.source.input != e.target.input))
+
+
+def _placed(
+    site: Home, homes: Mapping[str, Home | None], scans: Mapping[str, ScanFragment], held: frozenset[str]
+) -> Site:
+    names = dict.fromkeys(home.placement.dataset.name for n, home in homes.items() if n in held and home is not None)
+    return Site(site.placement.engine.id, tuple(names), tuple(s for n, s in scans.items() if n in held))

@@ -1,0 +1,396 @@
+"""Run a federated plan: fetch its parts in the order that lets keys travel, then merge.
+
+Small parts are fetched first; the values of their columns narrow the parts that follow, wherever an edge leads and it
+pays. Each choice is made when a part is about to start, with what came back so far: a part that gave far more than was
+estimated changes what is done next, not what was done. Parts that are long and wait for nothing run side by side. A
+part whose keys are known to be none is not fetched at all.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from polyroute.engines import UNBOUNDED, BoundSelect, Call
+from polyroute.engines.describe import SCORE
+from polyroute.errors import PolyrouteError
+from polyroute.operations import Operation, Scan
+from polyroute.plan import Fragment, Plan
+from polyroute.result import QueryResult
+from polyroute.router.catalog import Entry
+from polyroute.router.federation.bind_joins import BindGate
+from polyroute.router.federation.estimates import UNKNOWN_ROWS, Estimator
+from polyroute.router.federation.fragments import (
+    CallFragment,
+    Part,
+    QueryPlan,
+    ScanFragment,
+    SelectFragment,
+    SystemFragment,
+)
+from polyroute.router.federation.functions import call_schema, no_rows
+from polyroute.router.federation.inputs import constant, constant_text
+from polyroute.router.federation.keys import key_class
+from polyroute.router.federation.lateral import LateralCall, fetch_lateral, operation_of
+from polyroute.router.federation.merge import MERGE_SITE, merge
+from polyroute.router.federation.native import native_text
+from polyroute.router.federation.reductions import Edge
+from polyroute.router.federation.tables import Connection as SystemTables
+from polyroute.router.federation.tables import system_table
+from polyroute.sql.filters import parse_filter
+from polyroute.sql.filters.to_sql import quote_double
+
+_SIDE_BY_SIDE_ROWS = 20_000
+_WORKERS = 4
+_KEY_QUERY_S = 0.002
+_ROW_IN_PLACE_S = 1e-8
+
+
+class Lane(SystemTables, Protocol):
+    """What a run needs of the connection: lane A for its fragments, and the rooms that learn."""
+
+    estimator: Estimator
+    gate: BindGate
+
+    def fetch(self, op: Operation, call: Call) -> QueryResult:
+        """Run one operation through lane A."""
+
+    def select(self, engine: str, op: BoundSelect, call: Call) -> QueryResult:
+        """Run a whole SELECT on one engine, under the guard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The values that narrow a part: of which column, from where."""
+
+    column: str
+    values: pa.Array
+    origin: str
+
+
+class Run:
+    """One execution of a plan; `measured` are its fragments as explain shows them."""
+
+    def __init__(self, plan: QueryPlan, lane: Lane, params: Mapping[str, object], call: Call) -> None:
+        self._plan = plan
+        self._lane = lane
+        self._params = params
+        self._call = call
+        self._tables: dict[str, pa.Table] = {}
+        self._in_place = {s.name: s for s in plan.site.in_place} if plan.site else {}
+        self.measured: list[Fragment] = []
+
+    def answer(self) -> pa.Table:
+        """Fetch everything and return the merged answer."""
+        self.fetch()
+        plan = self._plan
+        if plan.residual is None:
+            [part] = plan.parts
+            return self._tables[part.name]
+        return self._ask(plan.residual)
+
+    def fetch(self) -> dict[str, pa.Table]:
+        """Fetch all parts and return them by name."""
+        waiting = list(self._plan.parts)
+        while waiting:
+            self._call.check()
+            batch = self._next(waiting)
+            for part in batch:
+                waiting.remove(part)
+            if len(batch) == 1:
+                self._store(batch[0], *self._fetched(batch[0], self._call))
+            else:
+                self._side_by_side(batch)
+        return self._tables
+
+    def _next(self, waiting: Sequence[Part]) -> list[Part]:
+        """Return what to fetch now: the smallest part, and with it every long one that waits for no keys."""
+        ready = [p for p in waiting if not (isinstance(p, CallFragment) and p.lateral)] or list(waiting[:1])
+        smallest = min(ready, key=self._expected)
+        if self._expected(smallest) < _SIDE_BY_SIDE_ROWS:
+            return [smallest]
+        long: list[Part] = [p for p in ready if isinstance(p, (ScanFragment, SelectFragment))]
+        return long[:_WORKERS] or [smallest]
+
+    def _expected(self, part: Part) -> int:
+        if part.estimated_rows is not None:
+            return part.estimated_rows
+        return 0 if isinstance(part, SystemFragment) else UNKNOWN_ROWS
+
+    def _side_by_side(self, batch: Sequence[Part]) -> None:
+        """Fetch long parts at once; when one fails the others are cancelled, and its error is raised."""
+        call = Call() if self._call is UNBOUNDED else self._call
+        with ThreadPoolExecutor(len(batch), "polyroute-fragment") as pool:
+            started: dict[Future[tuple[pa.Table, Fragment]], Part] = {}
+            for part in batch:
+                context = contextvars.copy_context()
+                started[pool.submit(context.run, self._fetched, part, call)] = part
+            done, running = wait(started, return_when=FIRST_EXCEPTION)
+            failed = next((f for f in done if f.exception() is not None), None)
+            if failed is not None and running:
+                call.cancel()
+        if failed is not None:
+            failed.result()
+        for future, part in started.items():
+            self._store(part, *future.result())
+
+    def _store(self, part: Part, table: pa.Table, fragment: Fragment) -> None:
+        self._tables[part.name] = table
+        fragment.estimated_rows = part.estimated_rows
+        self.measured.append(fragment)
+
+    def _fetched(self, part: Part, call: Call) -> tuple[pa.Table, Fragment]:
+        if isinstance(part, ScanFragment):
+            return self._scan(part, call)
+        if isinstance(part, SelectFragment):
+            return self._select(part, call)
+        if isinstance(part, CallFragment):
+            return self._called(part, call)
+        table = system_table(part.table, self._lane)
+        name = f"polyroute.{part.table}"
+        return table, Fragment(part.name, "polyroute", "scan", name, name, rows=table.num_rows, bytes=table.nbytes)
+
+    # scans and the keys that narrow them
+
+    def _scan(self, part: ScanFragment, call: Call) -> tuple[pa.Table, Fragment]:
+        entry = self._lane.catalog.resolve(part.dataset)
+        keys = self._keys(part, entry, call)
+        schema = entry.dataset.part_schema(part.part)
+        columns = part.columns or tuple(schema.names)
+        texts = self._holding(part.conditions, schema)
+        fragment = Fragment(part.name, entry.primary.engine.id, "scan", part.dataset, "", columns=columns)
+        fragment.pushed = _pushed(part, texts, schema)
+        fragment.kept = part.kept
+        if keys:
+            fragment.bind_keys = ", ".join(f"{k.column} from {k.origin}" for k in keys)
+            fragment.keys = sum(len(k.values) for k in keys)
+        if any(len(k.values) == 0 for k in keys):
+            fragment.native, fragment.rows, fragment.bytes, fragment.ms = "not asked: no keys", 0, 0, 0.0
+            return pa.schema([schema.field(c) for c in columns]).empty_table(), fragment
+        params = {**self._params, **{f"__k{i}": k.values for i, k in enumerate(keys)}}
+        texts += [f"{quote_double(k.column)} IN $__k{i}" for i, k in enumerate(keys)]
+        where = " AND ".join(f"({t})" for t in texts) if texts else None
+        op = Scan(part.dataset, part.columns, where, params if texts else None, part=part.part)
+        table = self._run(op, fragment, call)
+        self._lane.gate.observe(fragment.engine, fragment.keys, table.num_rows, (fragment.ms or 0.0) / 1e3)
+        if not keys:
+            self._lane.estimator.observe((entry.name, part.part, part.conditions), table.num_rows)
+        return table, fragment
+
+    def _holding(self, conditions: Sequence[str], schema: pa.Schema) -> list[str]:
+        """Return the conditions that these parameters make filters of; the residual applies the others alone."""
+        held = []
+        for text in conditions:
+            if "$" in text:
+                try:
+                    parse_filter(text, schema, self._params)
+                except PolyrouteError:
+                    continue
+            held.append(text)
+        return held
+
+    def _keys(self, part: ScanFragment, entry: Entry, call: Call) -> list[Keys]:
+        """Return the keys that pay for themselves; a column's keys from several sources are all taken."""
+        keys: list[Keys] = []
+        for edge in self._plan.edges:
+            if edge.target.input != part.name:
+                continue
+            if edge.source.input in self._tables:
+                found = self._values(edge, entry, part)
+            elif edge.source.input in self._in_place:
+                found = self._values_in_place(edge, entry, part, call)
+            else:
+                found = None
+            if found is not None:
+                keys.append(Keys(edge.target.name, found, self._origin(edge)))
+        return keys
+
+    def _origin(self, edge: Edge) -> str:
+        return f"{edge.source.input}.{edge.source.name}"
+
+    def _values(self, edge: Edge, entry: Entry, part: ScanFragment) -> pa.Array | None:
+        column = self._tables[edge.source.input].column(edge.source.name)
+        target = entry.dataset.part_schema(part.part).field(edge.target.name).type
+        if key_class(column.type) != key_class(target):
+            return None
+        values = pc.unique(column).drop_null()
+        rows = part.estimated_rows or self._lane.estimator.rows(entry, part.part)
+        if len(values) and len(values) < rows:
+            different = self._lane.estimator.distinct(entry, part.part, edge.target.name)
+        else:
+            different = rows
+        return values if self._lane.gate.pays(entry.primary.engine.id, len(values), different, rows) else None
+
+    def _values_in_place(self, edge: Edge, entry: Entry, part: ScanFragment, call: Call) -> pa.Array | None:
+        """Ask the merge site for the keys of one of its own tables, when what they save takes longer than asking."""
+        source = self._in_place[edge.source.input]
+        held = self._lane.catalog.resolve(source.dataset)
+        engine = entry.primary.engine.id
+        rows = part.estimated_rows or self._lane.estimator.rows(entry, part.part)
+        cost_s = _KEY_QUERY_S + _ROW_IN_PLACE_S * self._lane.estimator.rows(held)
+        if not self._lane.gate.worth_asking(engine, rows, cost_s):
+            return None
+        expected = self._lane.estimator.distinct(held, None, edge.source.name)
+        expected = min(expected, source.estimated_rows or expected)
+        different = self._lane.estimator.distinct(entry, part.part, edge.target.name)
+        if not self._lane.gate.pays(engine, expected, different, rows):
+            return None
+        column = quote_double(edge.source.name)
+        texts = self._holding(source.conditions, held.dataset.schema)
+        where = f" WHERE {' AND '.join(f'({t})' for t in texts)}" if texts else ""
+        name = quote_double(held.placements[0].dataset.name)
+        found = self._ask(f"SELECT DISTINCT {column} AS k FROM {name}{where}", call)
+        values = found["k"].drop_null().combine_chunks()
+        return values if self._lane.gate.pays(engine, len(values), different, rows) else None
+
+    # whole SELECTs, table functions, the merge
+
+    def _select(self, part: SelectFragment, call: Call) -> tuple[pa.Table, Fragment]:
+        op = BoundSelect(part.sql, part.datasets, self._params)
+        result = self._lane.select(part.engine, op, call)
+        fragment = Fragment(part.name, result.engine or part.engine, "select", ", ".join(part.datasets), part.sql)
+        return _measured(result, fragment), fragment
+
+    def _called(self, part: CallFragment, call: Call) -> tuple[pa.Table, Fragment]:
+        dataset = constant(part.dataset, self._params, call)
+        named = part.arguments.items()
+        values = {n: constant(a, self._params, call) for n, a in named if n not in part.lateral}
+        fragment = Fragment(part.name, "", part.function, str(dataset), "")
+        if part.distinct is not None:
+            return self._lateral(part, dataset, values, fragment, call), fragment
+        op = operation_of(part.function, dataset, values, self._params)
+        if op is None:
+            fragment.engine, fragment.native = "polyroute", "no rows: a NULL argument"
+            fragment.rows, fragment.bytes, fragment.ms = 0, 0, 0.0
+            return no_rows(part.function).empty_table(), fragment
+        return self._run(_narrowed(op, part), fragment, call), fragment
+
+    def _lateral(
+        self, part: CallFragment, dataset: object, values: Mapping[str, object], fragment: Fragment, call: Call
+    ) -> pa.Table:
+        distinct = self._ask(part.distinct or "", call)
+        fragment.bind_keys, fragment.keys = ", ".join(part.lateral), distinct.num_rows
+        fragment.native = f"{part.function} for {distinct.num_rows} distinct arguments"
+        fragment.rows, fragment.bytes, fragment.ms = 0, 0, 0.0
+
+        def fetch(op: Operation) -> pa.Table:
+            result = self._lane.fetch(_narrowed(op, part), call)
+            table = result.to_arrow()
+            fragment.engine = result.engine or fragment.engine
+            fragment.rows = (fragment.rows or 0) + table.num_rows
+            fragment.bytes = (fragment.bytes or 0) + table.nbytes
+            fragment.ms = (fragment.ms or 0.0) + result.elapsed_s * 1e3
+            return table
+
+        schema = _narrowed_schema(call_schema(part.function, self._lane.catalog.resolve(str(dataset)).dataset), part)
+        item = LateralCall(part.function, dataset, part.lateral, values, self._params, schema)
+        return fetch_lateral(item, distinct, fetch, call)
+
+    def _run(self, op: Operation, fragment: Fragment, call: Call) -> pa.Table:
+        fragment.native = native_text(op)
+        return _measured(self._lane.fetch(op, call), fragment)
+
+    def _ask(self, sql: str, call: Call | None = None) -> pa.Table:
+        """Run a SQL text over what was fetched, and over what lies at the merge site."""
+        call = self._call if call is None else call
+        site = self._plan.site
+        tables = {n: t for n, t in self._tables.items() if n in sql}
+        if site is None:
+            return merge(sql, tables, self._params, call)
+        return self._lane.select(site.engine, BoundSelect(sql, site.datasets, self._params, tables), call).to_arrow()
+
+    def plan(self, answer: pa.Table, elapsed_s: float) -> Plan:
+        """Return the plan as it was run."""
+        plan = shown(self._plan, self._lane)
+        done = {f.name: f for f in self.measured}
+        plan.fragments = [done.get(f.name, f) for f in plan.fragments]
+        plan.rows, plan.ms, plan.analyzed = answer.num_rows, elapsed_s * 1e3, True
+        return plan
+
+
+def _pushed(part: ScanFragment, texts: Sequence[str], schema: pa.Schema) -> dict[str, str]:
+    pushed = {}
+    if texts:
+        pushed["filter"] = " AND ".join(texts)
+    if part.columns is not None and len(part.columns) < len(schema):
+        pushed["columns"] = ", ".join(part.columns)
+    return pushed
+
+
+def _narrowed(op: Operation, part: CallFragment) -> Operation:
+    return op if part.columns is None else replace(op, columns=part.columns)  # type: ignore[call-arg]
+
+
+def _narrowed_schema(schema: pa.Schema | None, part: CallFragment) -> pa.Schema | None:
+    if schema is None or part.columns is None:
+        return schema
+    return pa.schema([f for f in schema if f.name in part.columns or f.name == SCORE])
+
+
+def _measured(result: QueryResult, fragment: Fragment) -> pa.Table:
+    table = result.to_arrow()
+    fragment.engine = result.engine or fragment.engine
+    fragment.columns = tuple(table.column_names)
+    fragment.rows, fragment.bytes, fragment.ms = table.num_rows, table.nbytes, result.elapsed_s * 1e3
+    return table
+
+
+def shown(plan: QueryPlan, lane: Lane) -> Plan:
+    """Return a plan as explain shows it before it has run."""
+    fragments = [_shown_part(part, lane) for part in plan.parts]
+    merge_site = "none: one engine answers it all"
+    if plan.site is not None:
+        merge_site = f"{plan.site.engine} (in place)"
+        for scan in plan.site.in_place:
+            fragment = _shown_part(scan, lane)
+            fragment.engine, fragment.in_place = plan.site.engine, True
+            fragments.append(fragment)
+    elif plan.residual is not None:
+        merge_site = MERGE_SITE
+    for fragment in fragments:
+        sources = {e.source.input for e in plan.edges if e.target.input == fragment.name}
+        fragment.depends_on = tuple(sorted(sources))
+    return Plan(plan.text, plan.residual or "", merge_site, fragments)
+
+
+def _shown_part(part: Part, lane: Lane) -> Fragment:
+    if isinstance(part, ScanFragment):
+        entry = lane.catalog.resolve(part.dataset)
+        schema = entry.dataset.part_schema(part.part)
+        where = " AND ".join(part.conditions) or None
+        op = Scan(part.dataset, part.columns, where, part=part.part)
+        return Fragment(
+            part.name,
+            entry.primary.engine.id,
+            "scan",
+            part.dataset,
+            native_text(op),
+            columns=part.columns,
+            pushed=_pushed(part, part.conditions, schema),
+            kept=part.kept,
+            estimated_rows=part.estimated_rows,
+        )
+    if isinstance(part, SelectFragment):
+        return Fragment(part.name, part.engine, "select", ", ".join(part.datasets), part.sql)
+    if isinstance(part, CallFragment):
+        dataset = constant_text(part.dataset)
+        found = lane.catalog.find(dataset)
+        engine = "?" if found is None else found.primary.engine.id
+        arguments = ", ".join(f"{n} => {constant_text(a)}" for n, a in part.arguments.items())
+        return Fragment(
+            part.name,
+            engine,
+            part.function,
+            dataset,
+            f"{part.function}({dataset}{', ' * bool(arguments)}{arguments})",
+            bind_keys=", ".join(part.lateral) or None,
+            estimated_rows=part.estimated_rows,
+        )
+    name = f"polyroute.{part.table}"
+    return Fragment(part.name, "polyroute", "scan", name, name)

@@ -1,0 +1,154 @@
+"""Find the largest parts of a statement that one engine can run whole, and let the engine prepare them.
+
+A part is a query whose tables all lie in one store. It is handed over when the engine's own preparation says that it
+would answer exactly as DuckDB; where it refuses, its subqueries are tried. A query that only filters one table is left
+to its scan, which can take keys as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from polyroute.engines import BoundSelect
+from polyroute.engines.execution import translated
+from polyroute.errors import PolyrouteError
+from polyroute.router.catalog import Placement
+from polyroute.router.federation.fragments import SelectFragment
+from polyroute.router.federation.functions import aggregate_names
+from polyroute.router.federation.plain import stand_for
+from polyroute.router.federation.scopes import INPUT, cte_of
+from polyroute.sql.dialect import render
+from polyroute.sql.filters import Unsupported
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where an input could be read by SQL: the placement, the dataset's name there, and its parts in the statement."""
+
+    placement: Placement
+    parts: tuple[str, ...]
+
+    @property
+    def store(self) -> object:
+        """The identity of the file or server beneath."""
+        return self.placement.engine.resource.key
+
+
+@dataclass(frozen=True, slots=True)
+class Subtree:
+    """A query that was accepted: its fragment, the inputs that it takes with it, and the columns that it gives."""
+
+    fragment: SelectFragment
+    inputs: tuple[str, ...]
+    columns: Mapping[str, str] | None
+
+
+def whole_statement(tree: exp.Query, homes: Mapping[str, Home | None], params: Mapping[str, object]) -> Subtree | None:
+    """Return the statement as one fragment where one engine runs it all."""
+    return _accepted(tree, homes, params, "__s0")
+
+
+def push_subtrees(
+    tree: exp.Query, homes: Mapping[str, Home | None], site: object, params: Mapping[str, object]
+) -> list[Subtree]:
+    """Put inputs in the place of the largest queries that one engine runs whole; those at the site stay in place."""
+    found: list[Subtree] = []
+    _visit(tree, homes, site, params, found)
+    return found
+
+
+def _visit(
+    query: exp.Expr,
+    homes: Mapping[str, Home | None],
+    site: object,
+    params: Mapping[str, object],
+    found: list[Subtree],
+) -> None:
+    names = _inputs_of(query)
+    if not names:
+        return
+    stores = {None if homes[n] is None else homes[n].store for n in names}  # type: ignore[union-attr]
+    if len(stores) == 1 and None not in stores and site not in stores and _reduces(query):
+        accepted = _accepted(query, homes, params, f"__s{len(found)}")
+        if accepted is not None and query.parent is not None:
+            found.append(accepted)
+            node = exp.to_table(accepted.fragment.name)
+            node.meta[INPUT] = accepted.fragment.name
+            query.replace(exp.select(exp.Star()).from_(node))
+            return
+    for child in list(_child_queries(query)):
+        _visit(child, homes, site, params, found)
+
+
+def _inputs_of(query: exp.Expr) -> list[str]:
+    tables = query.find_all(exp.Table)
+    return list(dict.fromkeys(t.meta[INPUT] for t in tables if INPUT in t.meta))
+
+
+def _child_queries(query: exp.Expr) -> Iterator[exp.Expr]:
+    """Give the SELECTs and set operations right below a query."""
+    for child in query.iter_expressions():
+        if isinstance(child, (exp.Select, exp.SetOperation)):
+            yield child
+        else:
+            yield from _child_queries(child)
+
+
+def _reduces(query: exp.Expr) -> bool:
+    """Tell whether a query gives less than the scans beneath it would."""
+    if not isinstance(query, exp.Select):
+        return True
+    if any(query.args.get(c) for c in ("group", "having", "distinct", "limit", "joins", "with_", "qualify")):
+        return True
+    calls = query.find_all(exp.AggFunc, exp.Anonymous)
+    return any(isinstance(c, exp.AggFunc) or str(c.this).lower() in aggregate_names() for c in calls)
+
+
+def _accepted(
+    query: exp.Expr, homes: Mapping[str, Home | None], params: Mapping[str, object], name: str
+) -> Subtree | None:
+    names = _inputs_of(query)
+    held = [homes[n] for n in names]
+    if not names or any(h is None for h in held) or len({h.store for h in held if h is not None}) != 1:
+        return None
+    if not _is_closed(query):
+        return None
+    copy = query.copy()
+    datasets: list[str] = []
+    for table in list(copy.find_all(exp.Table)):
+        home = homes.get(table.meta.get(INPUT, ""))
+        if home is not None:
+            stand_for(table, home.placement.dataset.name, home.parts)
+            datasets.append(home.placement.dataset.name)
+    assert held[0] is not None  # noqa: S101 - none is, see above
+    engine = held[0].placement.engine
+    op = BoundSelect(render(copy), tuple(dict.fromkeys(datasets)), params)
+    try:
+        with translated(engine):
+            engine.negotiate_select(op)
+    except (Unsupported, PolyrouteError):
+        return None
+    return Subtree(SelectFragment(name, engine.id, op.sql, op.datasets), tuple(names), _output(query))
+
+
+def _is_closed(query: exp.Expr) -> bool:
+    """Tell whether every common table expression that a query names is defined inside it."""
+    inside = {id(node) for node in query.find_all(exp.CTE)}
+    for table in query.find_all(exp.Table):
+        if INPUT not in table.meta and isinstance(table.this, exp.Identifier) and id(cte_of(table)) not in inside:
+            return False
+    return True
+
+
+def _output(query: exp.Expr) -> Mapping[str, str] | None:
+    while isinstance(query, (exp.SetOperation, exp.Subquery)):
+        query = query.this
+    items: Sequence[exp.Expr] = query.expressions if isinstance(query, exp.Select) else ()
+    if not items or any(not isinstance(i, (exp.Alias, exp.Column)) or i.is_star for i in items):
+        return None
+    names = [i.alias_or_name for i in items]
+    folded = {n.lower(): n for n in names}
+    return folded if len(folded) == len(names) else None
