@@ -71,6 +71,8 @@ DEFAULT_ROUTING = Routing()
 class Query:
     """One structured operation on one dataset, as a value that can be kept, sent and repeated.
 
+    `cache=False` asks the engine even where an answer that is still true is held.
+
     >>> Query("vector_get", "passages", {"keys": [1, 2]}).to_operation().keys
     [1, 2]
     """
@@ -80,6 +82,7 @@ class Query:
     arguments: Mapping[str, object] = field(default_factory=dict)
     requirements: Requirements = DEFAULT_REQUIREMENTS
     routing: Routing = DEFAULT_ROUTING
+    cache: bool = True
 
     def to_operation(self) -> Operation:
         """Build the operation; QUERY_INVALID when its name or an argument is wrong."""

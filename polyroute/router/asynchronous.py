@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from polyroute.engines import Engine
 from polyroute.operations import Operation
+from polyroute.optimizer.cache import ResultCache
 from polyroute.query import Query, Requirements, Routing
 from polyroute.result import QueryResult
 from polyroute.router.cancellation import CURRENT, CancelToken
@@ -131,6 +132,11 @@ class AsyncDatabaseCoordinator(OperationMethods[Awaitable[QueryResult]]):
         return self._db.datasets
 
     @property
+    def cache(self) -> ResultCache:
+        """The result cache, which the synchronous connection beneath keeps."""
+        return self._db.cache
+
+    @property
     def catalog(self) -> Catalog:
         """The catalog of datasets and placements."""
         return self._db.catalog
@@ -169,6 +175,7 @@ async def connect_async(
     max_rows: int | None = None,
     max_bytes: int | None = None,
     timeout_s: float | None = None,
+    cache: bool | None = None,
     max_threads: int = MAX_THREADS,
 ) -> AsyncDatabaseCoordinator:
     """Open one connection over many engines for coroutines; the arguments are those of `connect`, and the size of the
@@ -182,6 +189,7 @@ async def connect_async(
         max_rows=max_rows,
         max_bytes=max_bytes,
         timeout_s=timeout_s,
+        cache=cache,
     )
     db = await asyncio.get_running_loop().run_in_executor(None, make)
     return AsyncDatabaseCoordinator(db, max_threads=max_threads)

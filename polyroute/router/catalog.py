@@ -99,12 +99,6 @@ class Catalog:
             self._refresh_when_due()
         return self.epoch
 
-    def current_epoch(self) -> int:
-        """Return what tells this state of the catalog from every other, after looking at the engines if it is time."""
-        if time.monotonic() > self._next_check:
-            self._refresh_when_due()
-        return self.epoch
-
     def find(self, name: str) -> Entry | None:
         """Return the dataset of a name as a person writes it, or None: `dataset`, or `engine.dataset` for one
         placement.

@@ -1,8 +1,9 @@
 """The configuration: a TOML file, checked name by name, with `${VAR:default}` from the environment.
 
 Sections: `[engines.ID]` with `url` and the engine's options, `[routing]` with `load_balancing`, `[limits]` with
-`max_rows`, `max_bytes`, `timeout_s`, `[resilience]` with the breaker's and the retry policy's settings; `state_dir` and
-`read_only` at the top. A name that is not known is refused with the nearest one.
+`max_rows`, `max_bytes`, `timeout_s`, `[cache]` with the sizes and times of the result cache, `[resilience]` with the
+breaker's and the retry policy's settings; `state_dir` and `read_only` at the top. A name that is not known is refused
+with the nearest one.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 from polyroute.errors import BreakerConfig, RetryPolicy, invalid, unknown_name
+from polyroute.optimizer.cache import CacheSettings
 from polyroute.query import STRATEGIES
 from polyroute.router.limits import Limits
 
-_SECTIONS = ("engines", "routing", "limits", "resilience", "state_dir", "read_only")
+_SECTIONS = ("engines", "routing", "limits", "cache", "resilience", "state_dir", "read_only")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([^}]*))?\}")
 
 T = TypeVar("T")
@@ -33,6 +35,7 @@ class Configuration:
     engines: Mapping[str, str] = field(default_factory=dict)
     load_balancing: str = STRATEGIES[0]
     limits: Limits = field(default_factory=Limits)
+    cache: CacheSettings = field(default_factory=CacheSettings)
     breaker: BreakerConfig = field(default_factory=BreakerConfig)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     state_dir: str | None = None
@@ -74,6 +77,7 @@ def configuration_from(content: Mapping[str, object]) -> Configuration:
         engines={i: _address(i, e) for i, e in _section(expanded, "engines", None).items()},
         load_balancing=str(strategy),
         limits=_made(Limits, _section(expanded, "limits", tuple(f.name for f in fields(Limits)))),
+        cache=_made(CacheSettings, _section(expanded, "cache", tuple(f.name for f in fields(CacheSettings)))),
         breaker=_made(BreakerConfig, {k: v for k, v in resilience.items() if k in breaker_names}),
         retry=_made(RetryPolicy, {k: v for k, v in resilience.items() if k in retry_names}),
         state_dir=None if expanded.get("state_dir") is None else str(expanded["state_dir"]),

@@ -23,13 +23,15 @@ def connect(
     max_rows: int | None = None,
     max_bytes: int | None = None,
     timeout_s: float | None = None,
+    cache: bool | None = None,
 ) -> DatabaseCoordinator:
     """Open one connection over many engines.
 
     `config` maps engine ids to addresses, or is the path of a TOML file, or is left out (register engines afterwards).
     `state_dir` keeps placements across restarts: beside the TOML file by default, otherwise a temporary folder unless
-    given. The other arguments are those of `DatabaseCoordinator` and go before the file's. Raises QUERY_INVALID for a
-    wrong configuration and what an engine raises that cannot be opened; then no engine stays open.
+    given. `cache=False` keeps no results. The other arguments are those of `DatabaseCoordinator` and go before the
+    file's. Raises QUERY_INVALID for a wrong configuration and what an engine raises that cannot be opened; then no
+    engine stays open.
 
     >>> with connect({"rel": "sqlite://", "olap": "duckdb://"}) as db:
     ...     sorted(db.engines)
@@ -42,7 +44,7 @@ def connect(
         base = path.resolve().parent
     else:
         configuration = configuration_from({"engines": dict(config or {})})
-    limits = configuration.limits
+    limits, kept = configuration.limits, configuration.cache
     db = DatabaseCoordinator(
         state_dir=_state_dir(configuration, state_dir, base),
         read_only=configuration.read_only if read_only is None else read_only,
@@ -50,6 +52,7 @@ def connect(
         max_bytes=max_bytes or limits.max_bytes,
         timeout_s=timeout_s or limits.timeout_s,
         routing=replace(DEFAULT_ROUTING, load_balancing=configuration.load_balancing),
+        cache=kept if cache is None else replace(kept, enabled=cache),
         guard=Guard(breaker=configuration.breaker, retry=configuration.retry),
     )
     try:

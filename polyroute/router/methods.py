@@ -1,8 +1,8 @@
 """A method per operation, for the coordinator and for its asynchronous twin.
 
 Each method builds the operation of its name and hands it to `_operate`; what that returns, an answer or an awaitable
-one, is the type parameter. Every method takes `requirements`, `routing` and `timeout_s` besides the operation's own
-arguments.
+one, is the type parameter. Every method takes `requirements`, `routing`, `timeout_s` and `cache` besides the
+operation's own arguments.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ Params = Mapping[str, object] | None
 
 class How(TypedDict, total=False):
     """The arguments that every method takes besides its own: how good the answer must be, where it may be answered, how
-    long it may take.
+    long it may take, whether a kept answer that is still true will do.
     """
 
     requirements: Requirements | None
     routing: Routing | None
     timeout_s: float | None
+    cache: bool
 
 
 class OperationMethods(ABC, Generic[R]):
@@ -47,12 +48,13 @@ class OperationMethods(ABC, Generic[R]):
             requirements: Requirements | None = None,
             routing: Routing | None = None,
             timeout_s: float | None = None,
+            cache: bool = True,
             **arguments: object,
         ) -> R:
             named = dict(zip(ops.argument_names(ops.operation_class(name)), args, strict=False)) | arguments
             return self._operate(
                 ops.make_operation(name, dataset, named),
-                How(requirements=requirements, routing=routing, timeout_s=timeout_s),
+                How(requirements=requirements, routing=routing, timeout_s=timeout_s, cache=cache),
             )
 
         return method

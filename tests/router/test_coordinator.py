@@ -129,7 +129,7 @@ def test_a_closed_connection_says_so(tmp_path: Path) -> None:
 
 
 def two_placements(tmp_path: Path, **faults: object) -> tuple[polyroute.DatabaseCoordinator, FaultyEngine]:
-    db = polyroute.connect(state_dir=tmp_path / "state")
+    db = polyroute.connect(state_dir=tmp_path / "state", cache=False)
     faulty = FaultyEngine(open_engine(f"sqlite:///{tmp_path}/a.db"), **faults)  # type: ignore[arg-type]
     db.register_engine(faulty, "rel")
     db.register_engine(f"duckdb:///{tmp_path}/b.duckdb", "olap")

@@ -7,6 +7,7 @@ through polyroute: it is odd while one is in progress.
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
 import threading
@@ -21,6 +22,10 @@ Handle = TypeVar("Handle")
 
 _OPEN: dict[tuple[str, str], Resource[object]] = {}
 _LOCK = threading.RLock()
+
+# each opening counts from a start of its own, so an epoch that was seen never comes back, not even after a store was
+# closed and opened again
+_STARTS = itertools.count(0, 1 << 40)
 
 
 class Resource(Generic[Handle]):
@@ -40,7 +45,7 @@ class Resource(Generic[Handle]):
         self.path = path
         self.handle = handle
         self.read_only = read_only
-        self.epoch = 0
+        self.epoch = next(_STARTS)
         self._temporary = temporary
         self._close = close
         self._users = 1

@@ -1,0 +1,125 @@
+"""What an answer was read from, and which state of it: the read set and its versions.
+
+A version is taken *before* the answer is computed. It joins the epoch of the resource, which every write through
+polyroute moves (odd while one is in progress), and the engine's own token, which writers outside move too. An answer
+stored under versions taken before it was read can only be too new for them, never too old, so it is true as long as
+the versions still hold. (Taking them when the answer is stored, or deleting entries at a write, is stale in four of
+five interleavings of a read in flight with a write.)
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeAlias
+
+
+class Epochs(Protocol):
+    """What counts writes: `polyroute.engines.resources.Resource`."""
+
+    epoch: int
+
+
+class Versioned(Protocol):
+    """What an engine tells of the state of a dataset."""
+
+    @property
+    def resource(self) -> Epochs:
+        """The store beneath."""
+
+    def data_version(self, dataset: str) -> object | None:
+        """Return a token that differs after every change, or None where the engine cannot tell."""
+
+
+class Version(NamedTuple):
+    """One state of one dataset: the store's epoch, and the engine's token (None: it cannot tell)."""
+
+    epoch: int
+    token: object | None
+
+
+Versions: TypeAlias = "tuple[Version, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One dataset of a read set, in the engine whose writes decide about it: that of the primary.
+
+    `resource` is kept beside the engine, because an engine that was closed and opened again has another one.
+    """
+
+    engine: Versioned
+    dataset: str
+    resource: Epochs
+
+    def version(self) -> Version | None:
+        """Return the state now, or None while a write is in progress and when the engine does not answer."""
+        epoch = self.resource.epoch
+        if epoch & 1:
+            return None
+        try:
+            return Version(epoch, self.engine.data_version(self.dataset))
+        except Exception:  # noqa: BLE001 - a question to the engine itself will tell, with the right code
+            return None
+
+    def is_at(self, version: Version) -> bool:
+        """Tell whether the dataset is still in a state that was read before."""
+        if self.resource.epoch != version[0]:
+            return False
+        try:
+            return self.engine.data_version(self.dataset) == version[1]
+        except Exception:  # noqa: BLE001 - as above; and what cannot be checked is not believed
+            return False
+
+
+ReadSet: TypeAlias = "tuple[Source, ...]"
+
+
+class Reading(NamedTuple):
+    """A read set with the versions that it had before the answer was computed."""
+
+    sources: ReadSet
+    versions: Versions
+
+    @property
+    def checkable(self) -> bool:
+        """Whether every engine can tell of changes, so that no answer need be believed for a time."""
+        return all(version.token is not None for version in self.versions)
+
+
+def read_versions(sources: ReadSet) -> Versions | None:
+    """Return the versions of a read set, or None where one of them cannot be had just now."""
+    versions = []
+    for source in sources:
+        version = source.version()
+        if version is None:
+            return None
+        versions.append(version)
+    return tuple(versions)
+
+
+def epochs_hold(sources: ReadSet, versions: Versions) -> bool:
+    """Tell whether no write through polyroute has begun since; cheaper than asking the engines too."""
+    return all(s.resource.epoch == v.epoch for s, v in zip(sources, versions, strict=True))
+
+
+class WriteRates:
+    """How often stores are written through polyroute, as far as their epochs show when they are read."""
+
+    def __init__(self, *, window_s: float, often: int = 5) -> None:
+        self._window_s = window_s
+        self._often = often
+        self._seen: dict[Hashable, deque[tuple[float, int]]] = {}
+
+    def written_often(self, sources: ReadSet, now: float) -> bool:
+        """Note the epochs of stores, and tell whether `often` writes or more fell into the window that ends now."""
+        found = False
+        for source in sources:
+            seen = self._seen.setdefault(id(source.resource), deque(maxlen=256))
+            seen.append((now, source.resource.epoch))
+            while seen[0][0] < now - self._window_s:
+                seen.popleft()
+            # a write moves the epoch by two
+            found = found or seen[-1][1] - seen[0][1] >= 2 * self._often
+        return found
