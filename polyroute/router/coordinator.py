@@ -172,7 +172,7 @@ class DatabaseCoordinator(DataMethods, OperationMethods[QueryResult]):
         strategy = routing.load_balancing
         kind: Hashable = None
         if len(placements) > 1:
-            kind = query_class(op) if isinstance(op, Operation) else None
+            kind = query_class(op) if isinstance(op, Operation) else ("select", op.sql)
             placements = self._strategies.order(strategy, placements, bound, kind)
         try:
             answer, placement, attempts, seconds = self._guard.run(

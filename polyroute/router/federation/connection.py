@@ -86,11 +86,11 @@ class Access:
         """Run one operation through lane A."""
         return self.connection.run(op, self.manner.requirements, self.manner.routing, call)
 
-    def select(self, engine: str, op: BoundSelect, call: Call) -> QueryResult:
-        """Run a whole SELECT on one engine, under the guard."""
-        held = self.connection.engine(engine)
-        placement = Placement(held, Dataset(op.dataset or "", held.kind, _NO_COLUMNS))
-        return self.connection.run_on(op, [placement], (), self.manner.routing, self.manner.requirements, call)
+    def select(self, engines: Sequence[str], op: BoundSelect, call: Call) -> QueryResult:
+        """Run a whole SELECT on one of the engines that hold all it reads, under the guard."""
+        held = [self.connection.engine(engine) for engine in engines]
+        placements = [Placement(engine, Dataset(op.dataset or "", engine.kind, _NO_COLUMNS)) for engine in held]
+        return self.connection.run_on(op, placements, (), self.manner.routing, self.manner.requirements, call)
 
 
 _NO_COLUMNS = pa.schema([])

@@ -44,7 +44,7 @@ class Estimator:
 
     def rows(self, entry: Entry, part: str | None = None) -> int:
         """Return the rows of a dataset, or a guess where its engine cannot tell cheaply."""
-        known = entry.primary.engine.statistics(entry.primary.dataset.name).row_count if part is None else None
+        known = entry.primary.engine.statistics(entry.primary.dataset.name, part).row_count
         return UNKNOWN_ROWS if known is None else known
 
     def passing(self, entry: Entry, part: str | None, conditions: Sequence[Filter], seen_as: Hashable) -> int:
@@ -97,7 +97,7 @@ class Estimator:
         if held is not None and abs(total - held.of_rows) <= _DRIFT * max(held.of_rows, 1):
             return held.table
         try:
-            table = entry.primary.engine.sample(entry.primary.dataset, part, SAMPLE_ROWS, UNBOUNDED)
+            table = entry.primary.engine.sample(entry.primary.dataset.name, part, SAMPLE_ROWS, UNBOUNDED)
         except Exception:  # noqa: BLE001 - an estimate is never worth a failed query
             return None
         self._samples[entry.name, part] = _Sample(table, total)

@@ -31,10 +31,10 @@ class ScanFragment:
 
 @dataclass(frozen=True, slots=True)
 class SelectFragment:
-    """A whole SELECT that one engine runs over its own datasets."""
+    """A whole SELECT that one engine runs over its own datasets; `engines` are those that hold them all."""
 
     name: str
-    engine: str
+    engines: tuple[str, ...]
     sql: str
     datasets: tuple[str, ...]
     estimated_rows: int | None = None

@@ -8,7 +8,7 @@ pushed only ever leaves out rows that could not matter.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -43,7 +43,7 @@ from polyroute.router.federation.plain import stand_for
 from polyroute.router.federation.reductions import Edge, Reductions, find_reductions
 from polyroute.router.federation.scopes import INPUT, BaseColumn, Scopes
 from polyroute.router.federation.statement import FunctionCall, Statement, TableReference
-from polyroute.router.federation.subtrees import Home, push_subtrees, whole_statement
+from polyroute.router.federation.subtrees import Home, Homes, push_subtrees, whole_statement
 from polyroute.router.selection import candidates
 from polyroute.sql.dialect import render
 from polyroute.sql.filters import Filter, parse_filter
@@ -98,12 +98,11 @@ class Planner:
             raise NotPlanned
         epoch = self._catalog.epoch
         inputs, systems = self._inputs(statement)
-        homes = {name: self._home(i) for name, i in inputs.items()}
+        homes = {name: self._homes(i) for name, i in inputs.items()}
+        if not statement.calls and (whole := whole_statement(tree, homes, self._params)) is not None:
+            return QueryPlan(statement.text, (whole.fragment,), (), None, None, epoch)
         site = self._site(inputs, homes) if in_place else None
         store = None if site is None else site.store
-        bare = not statement.calls and not systems
-        if bare and site is None and (whole := whole_statement(tree, homes, self._params)) is not None:
-            return QueryPlan(statement.text, (whole.fragment,), (), None, None, epoch)
         selects = push_subtrees(tree, homes, store, self._params)
         for select in selects:
             for name in select.inputs:
@@ -114,14 +113,14 @@ class Planner:
         columns.update((name, self._call_columns(call)) for name, call in _named(statement.calls))
         wanted = wanted_columns(tree, columns)
         reductions = find_reductions(Scopes(tree, columns))
-        held = frozenset(n for n in inputs if _lies_at(homes[n], store))
+        held = {n: home for n in inputs if (home := _at(homes[n], store)) is not None}
         scans = {name: self._scan(i, wanted[name], reductions) for name, i in inputs.items()}
         edges = _usable(reductions.edges, inputs, held)
         shared = _shared(scans, edges, held)
-        self._stand(inputs, systems, statement, shared, {n: h for n, h in homes.items() if n in held})
+        self._stand(inputs, systems, statement, shared, held)
         calls = [self._call_fragment(name, call, wanted[name]) for name, call in _named(statement.calls)]
         fetched: list[Part] = [*(s.fragment for s in selects), *systems, *_united(scans, shared, held), *calls]
-        placed = None if site is None else _placed(site, homes, scans, held)
+        placed = None if site is None else _placed(site, scans, held)
         return QueryPlan(statement.text, tuple(fetched), _renamed(edges, shared), render(tree), placed, epoch)
 
     def _inputs(self, statement: Statement) -> tuple[dict[str, _Input], list[SystemFragment]]:
@@ -141,26 +140,25 @@ class Planner:
         entry = self._catalog.resolve(found.operation.dataset or "")
         return _Input(name, reference, found.operation, entry, entry.dataset.part_schema(found.operation.part))
 
-    def _home(self, item: _Input) -> Home | None:
-        """Return where an input could be read by SQL: in a host of merges before other engines."""
+    def _homes(self, item: _Input) -> tuple[Home, ...]:
+        """Return where an input could be read by SQL, in the order of its placements."""
         if item.scan.part is not None:
-            return None
+            return ()
         try:
             fit = candidates(item.entry, item.scan, self._requirements, self._routing, self._engines)
         except PolyrouteError:
-            return None
-        hosts = [p for p in fit if p.engine.traits.hosts_merges]
-        return Home((hosts or fit)[0], item.reference.parts)
+            return ()
+        return tuple(Home(placement, item.reference.parts) for placement in fit)
 
-    def _site(self, inputs: Mapping[str, _Input], homes: Mapping[str, Home | None]) -> Home | None:
+    def _site(self, inputs: Mapping[str, _Input], homes: Homes) -> Home | None:
         """Return a home in the host that holds the most rows of the statement's inputs."""
         rows: dict[object, int] = {}
         first: dict[object, Home] = {}
         for name, item in inputs.items():
-            home = homes[name]
-            if home is not None and home.placement.engine.traits.hosts_merges:
-                rows[home.store] = rows.get(home.store, 0) + self._estimator.rows(item.entry)
-                first.setdefault(home.store, home)
+            for home in homes[name]:
+                if home.placement.engine.traits.hosts_merges:
+                    rows[home.store] = rows.get(home.store, 0) + self._estimator.rows(item.entry)
+                    first.setdefault(home.store, home)
         return first[max(rows, key=lambda store: rows[store])] if rows else None
 
     def _scan(self, item: _Input, wanted: frozenset[str] | None, reductions: Reductions) -> ScanFragment:
@@ -211,7 +209,7 @@ class Planner:
         systems: Sequence[SystemFragment],
         statement: Statement,
         shared: Mapping[str, str],
-        held: Mapping[str, Home | None],
+        held: Mapping[str, Home],
     ) -> None:
         """Let every table of the statement name its input, or its dataset where that is read in place."""
         known = {s.name for s in systems}
@@ -251,8 +249,8 @@ def _at_least_one(wanted: frozenset[str], schema: pa.Schema, key: Sequence[str])
     return ((*key, *plain, *schema.names)[0],)
 
 
-def _lies_at(home: Home | None, store: object) -> bool:
-    return home is not None and store is not None and home.store == store
+def _at(homes: Sequence[Home], store: object) -> Home | None:
+    return next((home for home in homes if home.store == store), None)
 
 
 def _rows_of_call(call: FunctionCall) -> int | None:
@@ -265,7 +263,7 @@ def _rows_of_call(call: FunctionCall) -> int | None:
 _USUAL_ROWS = {"graph_neighbors": 100, "graph_shortest_path": 10, "timeseries_latest": 100}
 
 
-def _usable(edges: Sequence[Edge], inputs: Mapping[str, _Input], held: frozenset[str]) -> tuple[Edge, ...]:
+def _usable(edges: Sequence[Edge], inputs: Mapping[str, _Input], held: Collection[str]) -> tuple[Edge, ...]:
     """Return the edges along which keys may travel: into what is fetched, between types that compare alike."""
     usable = []
     for edge in dict.fromkeys(edges):
@@ -280,7 +278,7 @@ def _usable(edges: Sequence[Edge], inputs: Mapping[str, _Input], held: frozenset
     return tuple(usable)
 
 
-def _shared(scans: Mapping[str, ScanFragment], edges: Sequence[Edge], held: frozenset[str]) -> dict[str, str]:
+def _shared(scans: Mapping[str, ScanFragment], edges: Sequence[Edge], held: Collection[str]) -> dict[str, str]:
     """Return which input each input is fetched with: two that ask for the same rows of one dataset are one fetch."""
     shared: dict[str, str] = {}
     first: dict[object, str] = {}
@@ -291,7 +289,7 @@ def _shared(scans: Mapping[str, ScanFragment], edges: Sequence[Edge], held: froz
     return shared
 
 
-def _united(scans: Mapping[str, ScanFragment], shared: Mapping[str, str], held: frozenset[str]) -> list[ScanFragment]:
+def _united(scans: Mapping[str, ScanFragment], shared: Mapping[str, str], held: Collection[str]) -> list[ScanFragment]:
     """Return the fragments that are fetched, each with the columns that any of its inputs wants."""
     united: dict[str, ScanFragment] = {}
     for name, scan in scans.items():
@@ -316,8 +314,6 @@ def _renamed(edges: Sequence[Edge], shared: Mapping[str, str]) -> tuple[Edge, ..
     return tuple(dict.fromkeys(e for e in renamed if e.source.input != e.target.input))
 
 
-def _placed(
-    site: Home, homes: Mapping[str, Home | None], scans: Mapping[str, ScanFragment], held: frozenset[str]
-) -> Site:
-    names = dict.fromkeys(home.placement.dataset.name for n, home in homes.items() if n in held and home is not None)
-    return Site(site.placement.engine.id, tuple(names), tuple(s for n, s in scans.items() if n in held))
+def _placed(site: Home, scans: Mapping[str, ScanFragment], held: Mapping[str, Home]) -> Site:
+    names = dict.fromkeys(home.placement.dataset.name for home in held.values())
+    return Site(site.placement.engine.id, tuple(names), tuple(scans[name] for name in held))

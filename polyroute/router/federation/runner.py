@@ -61,8 +61,8 @@ class Lane(SystemTables, Protocol):
     def fetch(self, op: Operation, call: Call) -> QueryResult:
         """Run one operation through lane A."""
 
-    def select(self, engine: str, op: BoundSelect, call: Call) -> QueryResult:
-        """Run a whole SELECT on one engine, under the guard."""
+    def select(self, engines: Sequence[str], op: BoundSelect, call: Call) -> QueryResult:
+        """Run a whole SELECT on one of the engines that hold all it reads, under the guard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +253,8 @@ class Run:
 
     def _select(self, part: SelectFragment, call: Call) -> tuple[pa.Table, Fragment]:
         op = BoundSelect(part.sql, part.datasets, self._params)
-        result = self._lane.select(part.engine, op, call)
-        fragment = Fragment(part.name, result.engine or part.engine, "select", ", ".join(part.datasets), part.sql)
+        result = self._lane.select(part.engines, op, call)
+        fragment = Fragment(part.name, result.engine or part.engines[0], "select", ", ".join(part.datasets), part.sql)
         return _measured(result, fragment), fragment
 
     def _called(self, part: CallFragment, call: Call) -> tuple[pa.Table, Fragment]:
@@ -303,7 +303,7 @@ class Run:
         tables = {n: t for n, t in self._tables.items() if n in sql}
         if site is None:
             return merge(sql, tables, self._params, call)
-        return self._lane.select(site.engine, BoundSelect(sql, site.datasets, self._params, tables), call).to_arrow()
+        return self._lane.select([site.engine], BoundSelect(sql, site.datasets, self._params, tables), call).to_arrow()
 
     def plan(self, answer: pa.Table, elapsed_s: float) -> Plan:
         """Return the plan as it was run."""
@@ -377,7 +377,7 @@ def _shown_part(part: Part, lane: Lane) -> Fragment:
             estimated_rows=part.estimated_rows,
         )
     if isinstance(part, SelectFragment):
-        return Fragment(part.name, part.engine, "select", ", ".join(part.datasets), part.sql)
+        return Fragment(part.name, part.engines[0], "select", ", ".join(part.datasets), part.sql)
     if isinstance(part, CallFragment):
         dataset = constant_text(part.dataset)
         found = lane.catalog.find(dataset)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from polyroute.engines import BoundSelect
+from polyroute.engines import BoundSelect, Engine
 from polyroute.engines.execution import translated
 from polyroute.errors import PolyrouteError
 from polyroute.router.catalog import Placement
@@ -46,34 +46,29 @@ class Subtree:
     columns: Mapping[str, str] | None
 
 
-def whole_statement(tree: exp.Query, homes: Mapping[str, Home | None], params: Mapping[str, object]) -> Subtree | None:
-    """Return the statement as one fragment where one engine runs it all."""
+Homes = Mapping[str, tuple[Home, ...]]
+
+
+def whole_statement(tree: exp.Query, homes: Homes, params: Mapping[str, object]) -> Subtree | None:
+    """Return the statement as one fragment where one engine runs it all; several engines may be able to."""
     return _accepted(tree, homes, params, "__s0")
 
 
-def push_subtrees(
-    tree: exp.Query, homes: Mapping[str, Home | None], site: object, params: Mapping[str, object]
-) -> list[Subtree]:
+def push_subtrees(tree: exp.Query, homes: Homes, site: object, params: Mapping[str, object]) -> list[Subtree]:
     """Put inputs in the place of the largest queries that one engine runs whole; those at the site stay in place."""
     found: list[Subtree] = []
     _visit(tree, homes, site, params, found)
     return found
 
 
-def _visit(
-    query: exp.Expr,
-    homes: Mapping[str, Home | None],
-    site: object,
-    params: Mapping[str, object],
-    found: list[Subtree],
-) -> None:
+def _visit(query: exp.Expr, homes: Homes, site: object, params: Mapping[str, object], found: list[Subtree]) -> None:
     names = _inputs_of(query)
+    stores = _common_stores(names, homes)
     if not names:
         return
-    stores = {None if homes[n] is None else homes[n].store for n in names}  # type: ignore[union-attr]
-    if len(stores) == 1 and None not in stores and site not in stores and _reduces(query):
+    if stores and site not in stores and _reduces(query) and query.parent is not None:
         accepted = _accepted(query, homes, params, f"__s{len(found)}")
-        if accepted is not None and query.parent is not None:
+        if accepted is not None:
             found.append(accepted)
             node = exp.to_table(accepted.fragment.name)
             node.meta[INPUT] = accepted.fragment.name
@@ -81,6 +76,15 @@ def _visit(
             return
     for child in list(_child_queries(query)):
         _visit(child, homes, site, params, found)
+
+
+def _common_stores(names: Sequence[str], homes: Homes) -> dict[object, Home]:
+    """Return the stores that hold every input, each with a home in it."""
+    common: dict[object, Home] | None = None
+    for name in names:
+        here = {home.store: home for home in homes.get(name, ())}
+        common = here if common is None else {store: home for store, home in common.items() if store in here}
+    return common or {}
 
 
 def _inputs_of(query: exp.Expr) -> list[str]:
@@ -107,31 +111,31 @@ def _reduces(query: exp.Expr) -> bool:
     return any(isinstance(c, exp.AggFunc) or str(c.this).lower() in aggregate_names() for c in calls)
 
 
-def _accepted(
-    query: exp.Expr, homes: Mapping[str, Home | None], params: Mapping[str, object], name: str
-) -> Subtree | None:
+def _accepted(query: exp.Expr, homes: Homes, params: Mapping[str, object], name: str) -> Subtree | None:
     names = _inputs_of(query)
-    held = [homes[n] for n in names]
-    if not names or any(h is None for h in held) or len({h.store for h in held if h is not None}) != 1:
-        return None
-    if not _is_closed(query):
+    stores = _common_stores(names, homes)
+    if not stores or not _is_closed(query):
         return None
     copy = query.copy()
     datasets: list[str] = []
     for table in list(copy.find_all(exp.Table)):
-        home = homes.get(table.meta.get(INPUT, ""))
-        if home is not None:
-            stand_for(table, home.placement.dataset.name, home.parts)
-            datasets.append(home.placement.dataset.name)
-    assert held[0] is not None  # noqa: S101 - none is, see above
-    engine = held[0].placement.engine
+        held = homes.get(table.meta.get(INPUT, ""))
+        if held:
+            stand_for(table, held[0].placement.dataset.name, held[0].parts)
+            datasets.append(held[0].placement.dataset.name)
     op = BoundSelect(render(copy), tuple(dict.fromkeys(datasets)), params)
+    engines = [home.placement.engine for home in stores.values()]
+    able = tuple(engine.id for engine in engines if _prepares(engine, op))
+    return Subtree(SelectFragment(name, able, op.sql, op.datasets), tuple(names), _output(query)) if able else None
+
+
+def _prepares(engine: Engine, op: BoundSelect) -> bool:
     try:
         with translated(engine):
             engine.negotiate_select(op)
     except (Unsupported, PolyrouteError):
-        return None
-    return Subtree(SelectFragment(name, engine.id, op.sql, op.datasets), tuple(names), _output(query))
+        return False
+    return True
 
 
 def _is_closed(query: exp.Expr) -> bool:

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
+from polyroute.engines.call import UNBOUNDED
 from polyroute.engines.resources.duckdb.answers import query_table
 from polyroute.engines.resources.duckdb.placing import in_place, renamed
 from polyroute.engines.resources.scratch import readable
@@ -48,6 +49,13 @@ class Words:
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return text
+
+
+def prepare(file: DuckDBFile, words: Words, tables: Mapping[str, Stored], op: BoundSelect) -> None:
+    """Bind a SELECT without running it; raises what DuckDB finds wrong with it."""
+    with file.reading(UNBOUNDED) as cursor:
+        sql = words.of(op.sql, tables)
+        cursor.sql(sql, params=_used(cursor, sql, op.params))
 
 
 def select(file: DuckDBFile, words: Words, tables: Mapping[str, Stored], op: BoundSelect, call: Call) -> pa.Table:

@@ -22,7 +22,7 @@ from polyroute.engines.resources.duckdb.catalog import Stored, read_tables
 from polyroute.engines.resources.duckdb.file import DuckDBFile, open_file
 from polyroute.engines.resources.duckdb.loading import drop_table, load
 from polyroute.engines.resources.duckdb.repeats import once
-from polyroute.engines.resources.duckdb.selecting import Words, select
+from polyroute.engines.resources.duckdb.selecting import Words, prepare, select
 from polyroute.engines.resources.duckdb.types import refusal
 from polyroute.engines.resources.duckdb.values import decode
 from polyroute.engines.resources.duckdb.writes import name_list
@@ -111,7 +111,8 @@ class DuckDBTables(Engine):
         return self._select(stored, op.columns, where=op.where, order=order, limit=op.limit, call=call)
 
     def negotiate_select(self, op: BoundSelect) -> None:
-        """Refuse nothing: DuckDB is the reference of polyroute's semantics."""
+        """Bind the SELECT; what binds is exact, since DuckDB is the reference of polyroute's semantics."""
+        prepare(self._file, self._words, self._tables(), op)
 
     def select(self, op: BoundSelect, call: Call) -> pa.Table:
         """Run a whole SELECT over tables of the file, of both kinds, and over what was shipped with it."""
