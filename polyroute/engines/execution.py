@@ -18,7 +18,7 @@ from polyroute.engines.call import UNBOUNDED, Call
 from polyroute.engines.contract import Answer, BoundScan, Engine, Pushed, SchemaChanged
 from polyroute.engines.local import evaluate
 from polyroute.engines.workers import run_bounded
-from polyroute.errors import DatabaseErrorClassifier, PolyrouteError, invalid
+from polyroute.errors import DatabaseErrorClassifier, Outcome, PolyrouteError, invalid
 from polyroute.operations import Operation
 from polyroute.result import Documents, Rows
 from polyroute.sql.filters import Unsupported
@@ -46,16 +46,20 @@ def execute(engine: Engine, op: Operation, call: Call = UNBOUNDED) -> Answer:
         return execute(engine, op, call)
 
 
-def run(engine: Engine, op: Bound, call: Call = UNBOUNDED) -> Answer:
+def run(engine: Engine, op: Bound, call: Call = UNBOUNDED, *, write: bool = False) -> Answer:
     """Run a bound operation and return a materialised answer.
 
-    Raises QUERY_INVALID when the engine does not offer it, QUERY_TIMEOUT when the call is stopped, and the engine's
-    errors as `PolyrouteError` with the native one as cause.
+    A `write` makes the epoch of the engine's resource odd as long as it is at work; one that nobody could stop at its
+    deadline goes on, so its outcome is unknown and the epoch stays odd until it has ended. Raises QUERY_INVALID when
+    the engine does not offer it, QUERY_TIMEOUT when the call is stopped, and the engine's errors as `PolyrouteError`
+    with the native one as cause.
     """
     try:
+        work = _write if write else _run
         if call.deadline is None or engine.traits.cancellable:
-            return _run(engine, op, call)
-        return run_bounded(lambda: _run(engine, op, call), call)
+            return work(engine, op, call)
+        left_behind = Outcome.UNKNOWN if write else Outcome.NOT_EXECUTED
+        return run_bounded(lambda: work(engine, op, call), call, left_behind=left_behind)
     except (PolyrouteError, Unsupported) as exc:
         if isinstance(exc, PolyrouteError):
             exc.engine = exc.engine or engine.id or None
@@ -90,6 +94,11 @@ def translate(engine: Engine, exc: Exception, call: Call = UNBOUNDED) -> Polyrou
     if error.engine in (None, table):
         error.engine = engine.id or None
     return error
+
+
+def _write(engine: Engine, op: Bound, call: Call) -> Answer:
+    with engine.resource.writing():
+        return _run(engine, op, call)
 
 
 def _run(engine: Engine, op: Bound, call: Call) -> Answer:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from polyroute.engines.call import Call
-from polyroute.errors import DatabaseErrorCode, make_error
+from polyroute.errors import DatabaseErrorCode, Outcome, make_error
 
 T = TypeVar("T")
 
@@ -36,21 +36,23 @@ class _Job(Generic[T]):
             _PLACES.release()
             self._done.set()
 
-    def wait(self, call: Call) -> T:
+    def wait(self, call: Call, left_behind: Outcome) -> T:
         with call.on_cancel(self._done.set):
             self._done.wait()
         if self._error is not None:
             raise self._error
         if not self._value:
-            raise call.stopped()
+            stopped = call.stopped()
+            stopped.outcome = left_behind
+            raise stopped
         return self._value[0]
 
 
-def run_bounded(work: Callable[[], T], call: Call) -> T:
+def run_bounded(work: Callable[[], T], call: Call, *, left_behind: Outcome = Outcome.NOT_EXECUTED) -> T:
     """Run `work` on a worker and wait until it is done or the call is stopped.
 
-    Raises QUERY_TIMEOUT when the call is stopped first, and ENGINE_OVERLOADED when every worker is held by work that
-    nobody waits for any more.
+    Raises QUERY_TIMEOUT when the call is stopped first, with `left_behind` as its outcome, and ENGINE_OVERLOADED when
+    every worker is held by work that nobody waits for any more.
     """
     if not _PLACES.acquire(timeout=call.time_left_s()):
         raise make_error(
@@ -60,4 +62,4 @@ def run_bounded(work: Callable[[], T], call: Call) -> T:
         )
     job = _Job(work)
     threading.Thread(target=job.run, name="polyroute-worker", daemon=True).start()
-    return job.wait(call)
+    return job.wait(call, left_behind)

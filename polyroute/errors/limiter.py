@@ -92,6 +92,11 @@ class ConcurrencyLimiter:
         """The calls under way."""
         return len(self._places)
 
+    @property
+    def lowered(self) -> bool:
+        """Whether overload holds the limit below where it started."""
+        return self._limit < min(self._config.initial, self._capped)
+
     def enter(self, wait_s: float | None = None) -> bool:
         """Take a place, waiting for one at most that long (None: as long as it takes); false where there was none."""
         places = self._places

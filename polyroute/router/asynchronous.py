@@ -16,6 +16,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from polyroute.engines import Engine
+from polyroute.errors import PerformanceError
+from polyroute.monitoring import PerformanceMetrics
 from polyroute.operations import Operation
 from polyroute.optimizer.cache import ResultCache
 from polyroute.query import Query, Requirements, Routing
@@ -117,9 +119,17 @@ class AsyncDatabaseCoordinator(OperationMethods[Awaitable[QueryResult]]):
         """Ask every engine for a sign of life."""
         return await self._run(self._db.health_report)
 
-    def error_statistics(self) -> Mapping[str, Mapping[str, int]]:
-        """Return how often each engine failed with which code."""
-        return self._db.error_statistics()
+    async def performance_metrics(self, window_s: float | None = None) -> PerformanceMetrics:
+        """Return the figures per engine and operation, of the last `window_s` seconds or of all time."""
+        return await self._run(self._db.performance_metrics, window_s)
+
+    def error_statistics(self, window_s: float | None = None) -> Mapping[str, Mapping[str, int]]:
+        """Return how often each engine failed with which code, in the last `window_s` seconds or ever."""
+        return self._db.error_statistics(window_s)
+
+    def on_signal(self, callback: Callable[[PerformanceError], object]) -> Callable[[], None]:
+        """Call back at performance signals, in the thread that found out; what is returned ends that."""
+        return self._db.on_signal(callback)
 
     @property
     def engines(self) -> Mapping[str, Engine]:

@@ -2,7 +2,7 @@
 
 Sections: `[engines.ID]` with `url` and the engine's options, `[routing]` with `load_balancing`, `[limits]` with
 `max_rows`, `max_bytes`, `timeout_s`, `[cache]` with the sizes and times of the result cache, `[resilience]` with the
-breaker's and the retry policy's settings; `state_dir` and `read_only` at the top. A name that is not known is refused
+settings of the guard (see `resilience`); `state_dir` and `read_only` at the top. A name that is not known is refused
 with the nearest one.
 """
 
@@ -11,16 +11,17 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from polyroute.errors import BreakerConfig, RetryPolicy, invalid, unknown_name
+from polyroute.errors import invalid, unknown_name
 from polyroute.optimizer.cache import CacheSettings
 from polyroute.query import STRATEGIES
 from polyroute.router.limits import Limits
+from polyroute.router.resilience import SETTINGS, Resilience, resilience_from
 
 _SECTIONS = ("engines", "routing", "limits", "cache", "resilience", "state_dir", "read_only")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([^}]*))?\}")
@@ -36,8 +37,7 @@ class Configuration:
     load_balancing: str = STRATEGIES[0]
     limits: Limits = field(default_factory=Limits)
     cache: CacheSettings = field(default_factory=CacheSettings)
-    breaker: BreakerConfig = field(default_factory=BreakerConfig)
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    resilience: Resilience = field(default_factory=Resilience)
     state_dir: str | None = None
     read_only: bool = False
 
@@ -71,15 +71,12 @@ def configuration_from(content: Mapping[str, object]) -> Configuration:
     strategy = routing.get("load_balancing", STRATEGIES[0])
     if strategy not in STRATEGIES:
         raise unknown_name("load balancing strategy", str(strategy), STRATEGIES)
-    breaker_names, retry_names = (tuple(f.name for f in fields(c)) for c in (BreakerConfig, RetryPolicy))
-    resilience = _section(expanded, "resilience", (*breaker_names, *retry_names))
     return Configuration(
         engines={i: _address(i, e) for i, e in _section(expanded, "engines", None).items()},
         load_balancing=str(strategy),
         limits=_made(Limits, _section(expanded, "limits", tuple(f.name for f in fields(Limits)))),
         cache=_made(CacheSettings, _section(expanded, "cache", tuple(f.name for f in fields(CacheSettings)))),
-        breaker=_made(BreakerConfig, {k: v for k, v in resilience.items() if k in breaker_names}),
-        retry=_made(RetryPolicy, {k: v for k, v in resilience.items() if k in retry_names}),
+        resilience=_made(lambda **s: resilience_from(s), _section(expanded, "resilience", SETTINGS)),
         state_dir=None if expanded.get("state_dir") is None else str(expanded["state_dir"]),
         read_only=bool(expanded.get("read_only", False)),
     )
@@ -95,9 +92,9 @@ def _section(content: Mapping[str, object], name: str, known: tuple[str, ...] | 
     return section
 
 
-def _made(cls: type[T], settings: Mapping[str, object]) -> T:
+def _made(make: Callable[..., T], settings: Mapping[str, object]) -> T:
     try:
-        return cls(**settings)
+        return make(**settings)
     except (TypeError, ValueError) as exc:
         raise invalid(f"a setting has a wrong value: {exc}", hint=f"settings: {', '.join(settings)}") from exc
 

@@ -10,7 +10,6 @@ from polyroute.engines.registry import open_engine
 from polyroute.query import DEFAULT_ROUTING
 from polyroute.router.config import Configuration, configuration_from, read_configuration
 from polyroute.router.coordinator import DatabaseCoordinator
-from polyroute.router.guard import Guard
 
 Config = Mapping[str, object] | str | Path | None
 
@@ -53,7 +52,7 @@ def connect(
         timeout_s=timeout_s or limits.timeout_s,
         routing=replace(DEFAULT_ROUTING, load_balancing=configuration.load_balancing),
         cache=kept if cache is None else replace(kept, enabled=cache),
-        guard=Guard(breaker=configuration.breaker, retry=configuration.retry),
+        resilience=configuration.resilience,
     )
     try:
         for engine_id, url in configuration.engines.items():

@@ -30,11 +30,12 @@ from polyroute.router.caching import Asked, CachedReads
 from polyroute.router.cancellation import new_call
 from polyroute.router.catalog import Catalog, Entry, Placement
 from polyroute.router.federation import SqlLane
-from polyroute.router.guard import Guard
-from polyroute.router.health import HealthReport, error_statistics, health_report
 from polyroute.router.limits import Limits
 from polyroute.router.loads import DataMethods
 from polyroute.router.methods import How, OperationMethods
+from polyroute.router.observing import ObservingMethods
+from polyroute.router.probes import Prober
+from polyroute.router.resilience import Resilience
 from polyroute.router.selection import candidates
 from polyroute.router.state import StateFolder
 from polyroute.router.strategies import Strategies
@@ -50,7 +51,7 @@ Params = Mapping[str, object] | Sequence[object] | None
 _BINDINGS = 16
 
 
-class DatabaseCoordinator(DataMethods, OperationMethods[QueryResult]):
+class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryResult]):
     """One connection over many engines; safe to share between threads.
 
     `state_dir` keeps what only the coordinator knows (None: a temporary folder); `read_only` refuses every write;
@@ -73,7 +74,7 @@ class DatabaseCoordinator(DataMethods, OperationMethods[QueryResult]):
         max_bytes: int | None = None,
         timeout_s: float | None = None,
         routing: Routing = DEFAULT_ROUTING,
-        guard: Guard | None = None,
+        resilience: Resilience = Resilience(),
         cache: CacheSettings = CacheSettings(),
     ) -> None:
         self.read_only = read_only
@@ -85,9 +86,14 @@ class DatabaseCoordinator(DataMethods, OperationMethods[QueryResult]):
         self._reads = CachedReads(self.cache, self.catalog)
         self.executions = ExecutionRecords()
         self._costs = CostModel()
-        self._guard = guard or Guard()
+        self._guard = resilience.guard()
+        self._guard.monitor.watch_cache(self._lookups)
         self._strategies = Strategies(self._costs, self._guard.in_flight)
         self._engines: dict[str, Engine] = {}
+        self._prober = None
+        if resilience.probe_every_s is not None:
+            self._prober = Prober(self._engines.copy, self._guard.monitor, every_s=resilience.probe_every_s)
+            self._prober.start()
         self._sql = SqlLane(self)
         self._closed = False
 
@@ -190,6 +196,11 @@ class DatabaseCoordinator(DataMethods, OperationMethods[QueryResult]):
         result._route = partial(self._strategies.explain, strategy, placements, engine_id, kind)
         result.elapsed_s = self._record(op, engine_id, started, attempts, None)
         return result
+
+    def _lookups(self) -> tuple[int, int]:
+        """Return how many questions the cache has answered, and how many not."""
+        seen = self.cache.statistics()
+        return seen.hits + seen.shared, seen.misses
 
     def _check_open(self) -> None:
         if self._closed:
@@ -316,6 +327,7 @@ class DatabaseCoordinator(DataMethods, OperationMethods[QueryResult]):
         engine = self.engine(id)
         del self._engines[id]
         self.catalog.remove(id)
+        self._guard.forget(id)
         engine.close()
 
     def engine(self, id: str) -> Engine:
@@ -342,21 +354,13 @@ class DatabaseCoordinator(DataMethods, OperationMethods[QueryResult]):
             return base
         return next(f"{base}{n}" for n in range(2, 10_000) if f"{base}{n}" not in self._engines)
 
-    # looking inside
-
-    def health_report(self) -> HealthReport:
-        """Ask every engine for a sign of life and return the state of each, with what to do about it."""
-        return health_report(self._engines, self._guard)
-
-    def error_statistics(self) -> Mapping[str, Mapping[str, int]]:
-        """Return how often each engine failed with which code since the connection was made."""
-        return error_statistics(self._guard)
-
     def close(self) -> None:
         """Close all engines; closing twice is harmless."""
         if self._closed:
             return
         self._closed = True
+        if self._prober is not None:
+            self._prober.stop()
         errors = []
         for engine in self._engines.values():
             try:

@@ -1,9 +1,8 @@
 """The guard: one operation, run on the best placement that can answer, and on the next where the error's strategy
 allows it.
 
-A breaker per engine and operation keeps calls away from an engine that is ill; the retry policy of the error floor
-decides by code and outcome whether to try again, to go to another placement, or to give up. Only the success path is
-hot: a breaker look-up, the call, a note of the time.
+Only the success path is hot: a look-up and one attempt. What follows a failure is `recovery`; a second placement asked
+for the same answer side by side is `hedging`.
 """
 
 from __future__ import annotations
@@ -11,144 +10,116 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
-from polyroute.engines import Answer, Call
+from polyroute.engines import UNBOUNDED, Call
 from polyroute.engines.binding import Bound
 from polyroute.engines.contract import SchemaChanged
-from polyroute.engines.execution import run
-from polyroute.errors import (
-    BreakerConfig,
-    CircuitBreaker,
-    DatabaseErrorClassifier,
-    DatabaseErrorCode,
-    PolyrouteError,
-    RetryPolicy,
-    Step,
-    counts_against,
-    make_error,
-)
+from polyroute.errors import BreakerConfig, BudgetConfig, LimiterConfig, PolyrouteError, RetryBudget, RetryPolicy
+from polyroute.monitoring import Monitor
 from polyroute.router.catalog import Placement
+from polyroute.router.guard.attempts import Attempts, Guarded, Protection
+from polyroute.router.guard.hedging import HedgeConfig, Race
+from polyroute.router.guard.recovery import Recovery
+from polyroute.router.guard.ward import Ward
 
-_CLASSIFIER = DatabaseErrorClassifier()
+_LATELY_S = 60.0
 
 
-class Guarded(NamedTuple):
-    """What came of a guarded operation: the answer, who gave it, how many calls it took, and how long the last one
-    took.
+class Guard(Attempts):
+    """Runs operations under breakers, limits, budgets and the retry policy; clock, sleep and randomness are injected.
+
+    `sleep` makes the pauses between attempts; without one, a pause ends when its call is cancelled.
     """
-
-    answer: Answer
-    placement: Placement
-    attempts: int
-    seconds: float
-
-
-class Guard:
-    """Runs operations under breakers and the retry policy; clock, sleep and randomness are injected."""
 
     def __init__(
         self,
         *,
         breaker: BreakerConfig = BreakerConfig(),
         retry: RetryPolicy = RetryPolicy(),
+        budget: BudgetConfig = BudgetConfig(),
+        concurrency: LimiterConfig = LimiterConfig(),
+        hedging: HedgeConfig = HedgeConfig(),
+        monitor: Monitor | None = None,
         clock: Callable[[], float] = time.perf_counter,
-        sleep: Callable[[float], object] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         rng: random.Random | None = None,
     ) -> None:
-        self._config = breaker
+        super().__init__(Protection(breaker, budget, concurrency), monitor or Monitor(clock=clock), clock)
         self._retry = retry
-        self._clock = clock
+        self._hedging = hedging
+        self._hedges = RetryBudget(hedging.budget, clock=clock)
         self._sleep = sleep
         self._rng = rng or random.Random()  # noqa: S311 - jitter, no secret
-        self._breakers: dict[tuple[str, str], CircuitBreaker] = {}
-        self._lock = threading.Lock()
-        self.in_flight: Counter[str] = Counter()
-        self.errors: Counter[tuple[str, str]] = Counter()
 
     def run(
         self, placements: Sequence[Placement], op: Bound, call: Call, *, write: bool, idempotent: bool = False
     ) -> Guarded:
         """Run a bound operation on the first placement that answers.
 
-        Raises the last error when none does; it carries the engine that failed.
+        Raises the last error when none does; it carries the engine that failed, and as its outcome the worst of what
+        all attempts may have left behind.
         """
-        position = attempts = on_placement = 0
-        while True:
-            placement = placements[position]
-            attempts += 1
-            on_placement += 1
-            try:
-                answer, seconds = self._attempt(placement, op, call, write)
-            except SchemaChanged:
-                raise
-            except PolyrouteError as exc:
-                more = position + 1 < len(placements)
-                # a key makes a replay safe only where the engine remembers it together with the write
-                safe = idempotent and placement.engine.traits.idempotent_writes
-                step = self._next(exc, call, on_placement, write=write, idempotent=safe, more=more)
-                if step.kind == "give_up":
-                    raise
-                if step.kind == "failover":
-                    position += 1
-                    on_placement = 0
-                elif step.delay_s:
-                    self._sleep(step.delay_s)
-            else:
-                return Guarded(answer, placement, attempts, seconds)
-
-    def breakers(self) -> dict[tuple[str, str], CircuitBreaker]:
-        """Return the breakers by engine and operation, for health reports."""
-        return dict(self._breakers)
-
-    def _attempt(self, placement: Placement, op: Bound, call: Call, write: bool) -> tuple[Answer, float]:
-        engine = placement.engine
-        breaker = self._breakers.get((engine.id, op.name)) or self._new_breaker(engine.id, op.name)
-        if not breaker.allow():
-            raise make_error(
-                DatabaseErrorCode.ENGINE_UNAVAILABLE,
-                f"{engine.id} failed too often with {op.name} and is left alone for {breaker.retry_after_s:.1f} s more",
-                engine=engine.id,
-                hint="see health_report() for the errors; another placement would answer meanwhile",
-            )
-        self.in_flight[engine.id] += 1
-        started = self._clock()
+        placement = placements[0]
         try:
-            if write:
-                with engine.resource.writing():
-                    answer = run(engine, op, call)
-            else:
-                answer = run(engine, op, call)
+            answer, seconds = self.attempt(self.ward(placement.engine, op.name), op, call, write)
+        except SchemaChanged:
+            raise
         except PolyrouteError as exc:
-            breaker.record(not counts_against(exc.code), self._clock() - started)
-            self.errors[engine.id, exc.code] += 1
-            raise
-        except BaseException:
-            breaker.release()
-            raise
-        finally:
-            self.in_flight[engine.id] -= 1
-        seconds = self._clock() - started
-        breaker.record(True, seconds)
-        return answer, seconds
+            recovery = Recovery(
+                self,
+                self._retry,
+                placements,
+                op,
+                call,
+                write=write,
+                idempotent=idempotent,
+                pause=self._pause,
+                rng=self._rng,
+            )
+            return recovery.run(exc)
+        return Guarded(answer, placement, 1, seconds)
 
-    def _next(
-        self, exc: PolyrouteError, call: Call, attempt: int, *, write: bool, idempotent: bool, more: bool
-    ) -> Step:
-        if call.cancelled:
-            return Step("give_up", 0.0)
-        return self._retry.next_step(
-            _CLASSIFIER.classify(exc),
-            write=write,
-            idempotent=idempotent,
-            attempt=attempt,
-            time_left_s=call.time_left_s(),
-            alternative=more,
-            rng=self._rng,
-        )
+    def run_hedged(
+        self,
+        placements: Sequence[Placement],
+        op: Bound,
+        call: Call,
+        *,
+        delay_s: float | None = None,
+        within_budget: bool = True,
+    ) -> Guarded:
+        """Run a read on the first placement, and side by side on the next when there is no answer after `delay_s`.
 
-    def _new_breaker(self, engine: str, operation: str) -> CircuitBreaker:
-        with self._lock:
-            return self._breakers.setdefault((engine, operation), CircuitBreaker(self._config))
+        The first answer counts and the other call is cancelled. Without a delay it is the 95th percentile of the first
+        placement; 0 asks both at once. `within_budget` leaves the second call out when hedges have cost their share.
+        Raises the first placement's error when neither answers.
+        """
+        if len(placements) < 2:
+            return self.run(placements, op, call, write=False)
+        if delay_s is None:
+            delay_s = self._usual_s(self.ward(placements[0].engine, op.name))
+
+        def leg(order: Sequence[Placement], own: Call) -> Guarded:
+            return self.run(order, op, own, write=False)
+
+        found = Race(placements, call, leg, self._hedges if within_budget else None).run(delay_s)
+        self._hedges.deposit()
+        return found
+
+    def _usual_s(self, ward: Ward) -> float:
+        """Return how long a call may take before it is unusual."""
+        seen = ward.timings.sums(now=self._clock(), window_s=_LATELY_S).answered
+        usual = seen.quantile(0.95) if seen.count >= self._hedging.known_calls else None
+        return self._hedging.delay_s if usual is None else usual
+
+    def _pause(self, delay_s: float, call: Call) -> None:
+        """Let time pass before the next attempt, less where the call is cancelled or late meanwhile."""
+        if self._sleep is not None:
+            self._sleep(delay_s)
+        elif call is UNBOUNDED:
+            time.sleep(delay_s)
+        elif not (call.cancelled or call.expired):
+            woken = threading.Event()
+            with call.on_cancel(woken.set):
+                woken.wait(delay_s)
