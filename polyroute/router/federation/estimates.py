@@ -44,7 +44,10 @@ class Estimator:
 
     def rows(self, entry: Entry, part: str | None = None) -> int:
         """Return the rows of a dataset, or a guess where its engine cannot tell cheaply."""
-        known = entry.primary.engine.statistics(entry.primary.dataset.name, part).row_count
+        try:
+            known = entry.primary.engine.statistics(entry.primary.dataset.name, part).row_count
+        except Exception:  # noqa: BLE001 - an estimate is never worth a failed query
+            known = None
         return UNKNOWN_ROWS if known is None else known
 
     def passing(self, entry: Entry, part: str | None, conditions: Sequence[Filter], seen_as: Hashable) -> int:

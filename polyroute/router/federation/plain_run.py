@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 
-from polyroute.engines.resources.scratch import query_arrow
 from polyroute.operations import Operation
 from polyroute.plan import Fragment, Plan
 from polyroute.result import QueryResult
@@ -82,8 +81,7 @@ class PlainRun:
         return table
 
     def _lateral(self, item: LateralInput, tables: Mapping[str, pa.Table]) -> pa.Table:
-        used = {n: v for n, v in self._params.items() if f"${n}" in render(item.distinct)}
-        distinct = query_arrow(render(item.distinct), tables, used, self._call)
+        distinct = merge(render(item.distinct), tables, self._params, self._call)
         constants = dict(item.constants)
         dataset = constants.pop("dataset")
         schema = call_schema(item.call.name, self._access.catalog.resolve(str(dataset)).dataset)

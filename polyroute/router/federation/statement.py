@@ -145,7 +145,7 @@ def _position(with_: exp.With, child: exp.Expr) -> int:
 
 
 def _calls(tree: exp.Expr) -> Iterator[FunctionCall]:
-    for call in tree.find_all(exp.Anonymous):
+    for call in _in_order(tree):
         name = str(call.this).lower()
         if name not in FUNCTIONS:
             continue
@@ -153,6 +153,18 @@ def _calls(tree: exp.Expr) -> Iterator[FunctionCall]:
         if not isinstance(holder, exp.Table | exp.Lateral):
             raise invalid(f"{name} is a table function", hint=f"write SELECT ... FROM {name}(...)")
         yield FunctionCall(name, _arguments(name, call.expressions), holder)
+
+
+def _in_order(node: exp.Expr) -> Iterator[exp.Anonymous]:
+    """Give the unknown functions of a tree so that each comes after those that its arguments may be read from."""
+    if isinstance(node, exp.Anonymous):
+        yield node
+    first = [node.args[a] for a in ("with_", "from_", "joins", "laterals") if node.args.get(a)]
+    rest = [value for name, value in node.args.items() if name not in ("with_", "from_", "joins", "laterals")]
+    for value in (*first, *rest):
+        for child in value if isinstance(value, list) else (value,):
+            if isinstance(child, exp.Expr):
+                yield from _in_order(child)
 
 
 def _arguments(name: str, written: Sequence[exp.Expr]) -> Arguments:

@@ -44,6 +44,7 @@ def rows(db: polyroute.DatabaseCoordinator, sql: str, params: object = None) -> 
 )  # fmt: skip
 def test_answers(db: polyroute.DatabaseCoordinator, sql: str, expected: list[tuple[object, ...]]) -> None:
     assert rows(db, sql) == expected
+    assert db.sql(sql, pushdown=False).fetchall() == expected
 
 
 def test_parameters_by_name_position_and_in_filters(db: polyroute.DatabaseCoordinator) -> None:
@@ -174,3 +175,12 @@ def test_two_spellings_of_one_dataset_are_one(db: polyroute.DatabaseCoordinator)
     assert rows(
         db, "SELECT airports.iata FROM AIRPORTS, (SELECT max(Airports.iata) m FROM Airports) WHERE iata = m"
     ) == [("XXX",)]
+
+
+def test_a_lateral_call_reads_what_other_calls_gave(db: polyroute.DatabaseCoordinator) -> None:
+    inner = "SELECT node FROM graph_neighbors('routes', 'LGA')"
+    for sql in (
+        f"SELECT count(*) FROM ({inner}) q, graph_neighbors('routes', q.node) n",
+        f"WITH q AS ({inner}) SELECT count(*) FROM (SELECT n.* FROM q, graph_neighbors('routes', q.node) n) x",
+    ):
+        assert [db.sql(sql, pushdown=pushed).scalar() for pushed in (True, False)] == [2, 2]
