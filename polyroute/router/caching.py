@@ -6,8 +6,8 @@ primary's version. Who answered is part of the key only where the caller said wh
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable
+from time import perf_counter as _clock
 from typing import NamedTuple
 
 from polyroute.engines import Call
@@ -46,11 +46,11 @@ class CachedReads:
             return None
         if not query.cache or type(query.arguments) is not dict:
             return None
-        started = time.perf_counter()
+        started = _clock()
         written = written_key(query.operation, query.dataset, query.arguments)
         result = self.cache.hit(written, self._catalog.current_epoch())
         if result is not None:
-            result.elapsed_s = time.perf_counter() - started
+            result.elapsed_s = _clock() - started
         return result
 
     def asked(self, op: Operation, routing: Routing, query: Query | None) -> Asked | None:
@@ -69,11 +69,11 @@ class CachedReads:
         """Return the answer to a question as it was written, or None."""
         if asked.written is None:
             return None
-        started = time.perf_counter()
+        started = _clock()
         strong = requirements.consistency == "strong"
         result = self.cache.hit(asked.written, self._catalog.current_epoch(), strong=strong)
         if result is not None:
-            result.elapsed_s = time.perf_counter() - started
+            result.elapsed_s = _clock() - started
         return result
 
     def begin(self, entry: Entry, requirements: Requirements) -> Reading | None:

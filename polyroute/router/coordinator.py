@@ -222,10 +222,10 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
 
     def query(self, query: Query) -> QueryResult:
         """Run a structured query."""
-        self._check_open()
-        result = self._reads.hit_query(query)
-        if result is not None:
-            return self._within_limits(result)
+        if not self._closed:
+            result = self._reads.hit_query(query)
+            if result is not None:
+                return self._within_limits(result)
         routing = query.routing if query.routing is not DEFAULT_ROUTING else None
         how = How(requirements=query.requirements, routing=routing, cache=query.cache)
         return self._operate(query.to_operation(), how, query)

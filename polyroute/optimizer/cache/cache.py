@@ -13,41 +13,42 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from polyroute.engines.call import UNBOUNDED, Call
 from polyroute.optimizer.cache.answers import KeptAnswer, rough_size
 from polyroute.optimizer.cache.eviction import GreedyDual, Weighed
-from polyroute.optimizer.cache.flights import Flight
+from polyroute.optimizer.cache.flights import Flight, Place
 from polyroute.optimizer.cache.settings import CacheSettings
 from polyroute.optimizer.cache.versions import (
     Reading,
     ReadSet,
-    Versions,
+    Tellers,
     WriteRates,
+    checks,
     epochs_hold,
     read_versions,
+    still_holds,
 )
 from polyroute.result import QueryResult
 
 _WRITINGS_PER_ENTRY = 8
 _CURRENT = "current"
 
-_Place: TypeAlias = "tuple[str, Versions]"
-
 
 class _Entry(Weighed):
     """One answer, with what it was read from and when; `expires` is None where the engines tell of every change."""
 
-    __slots__ = ("answer", "expires", "key", "read_at", "reading")
+    __slots__ = ("answer", "checks", "expires", "key", "read_at", "reading", "writings")
 
     def __init__(self, key: str, reading: Reading, answer: KeptAnswer, cost_s: float, read_at: float) -> None:
-        super().__init__(answer.size_bytes, cost_s)
+        super().__init__(answer.size_bytes + 2 * len(key), cost_s)
         self.key = key
         self.reading = reading
+        self.checks = checks(reading)
         self.answer = answer
         self.read_at = read_at
         self.expires: float | None = None
+        self.writings: list[Hashable] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +102,11 @@ class ResultCache:
         self._lock = threading.Lock()
         self._written: dict[Hashable, tuple[object, _Entry]] = {}
         self._entries: dict[str, _Entry] = {}
-        self._flights: dict[_Place, Flight] = {}
+        self._flights: dict[Place, Flight] = {}
         self._store: GreedyDual[_Entry] = GreedyDual(
             max_entries=settings.max_entries, max_bytes=settings.max_bytes, dropped=self._forget
         )
+        self._tellers = Tellers()
         self._rates = WriteRates(window_s=settings.ttl_s)
         self._hits = self._misses = self._shared = self._outdated = 0
 
@@ -118,12 +120,9 @@ class ResultCache:
         if found is None or found[0] != epoch:
             return None
         entry = found[1]
-        if not entry.held or (strong and entry.expires is not None) or self._expired(entry):
+        if not entry.held or (entry.expires is not None and (strong or not self._believed(entry))):
             return None
-        for source, version in zip(entry.reading.sources, entry.reading.versions, strict=True):
-            if not source.is_at(version):
-                return None
-        return self._given(entry)
+        return self._given(entry) if still_holds(entry.checks) else None
 
     def begin(self, sources: ReadSet, *, strong: bool = False) -> Reading | None:
         """Take the versions of a read set, which must come before anything of it is read.
@@ -137,7 +136,11 @@ class ResultCache:
         if versions is None:
             return None
         reading = Reading(sources, versions)
-        return None if strong and not reading.checkable else reading
+        if reading.checkable:
+            self._tellers.note(sources)
+            return reading
+        # an engine that told before and does not now, because its file is locked say, is not one that cannot tell
+        return None if strong or self._tellers.holds_any(sources, versions) else reading
 
     def answer(
         self,
@@ -154,19 +157,12 @@ class ResultCache:
         `written` is the question as it was written, remembered for `hit` under the catalog's `epoch`. Raises what
         `load` raises, and QUERY_TIMEOUT when the call ends while another one's load is waited for.
         """
-        place = (key, reading.versions)
-        with self._lock:
-            entry = self._valid(key, reading)
-            flight = None if entry is not None else self._flights.get(place)
-            if entry is None and flight is None:
-                mine = self._flights[place] = Flight()
-            elif flight is not None:
-                flight.waiting += 1
+        entry, flight, leads = self._arrive(key, reading)
         if entry is not None:
             self._remember(written, epoch, entry)
             return self._given(entry)
-        if flight is None:
-            return self._lead(mine, place, reading, load, written, epoch)
+        if leads:
+            return self._lead(flight, reading, load, written, epoch)
         if flight.leader != threading.get_ident():
             shared = flight.wait(call)
             if shared is not None:
@@ -181,8 +177,7 @@ class ResultCache:
         with self._lock:
             for entry in list(self._entries.values()):
                 self._store.remove(entry)
-            self._entries.clear()
-            self._written.clear()
+                self._forget(entry)
 
     def statistics(self) -> CacheStatistics:
         """Return what was counted since the cache was made."""
@@ -196,6 +191,20 @@ class ResultCache:
             self._store.size_bytes,
         )
 
+    def _arrive(self, key: str, reading: Reading) -> tuple[_Entry | None, Flight, bool]:
+        """Return what there is for a question: an entry, or a flight and whether the caller has to lead it."""
+        place = (key, reading.versions)
+        with self._lock:
+            entry = self._valid(key, reading)
+            flight = self._flights.get(place)
+            if entry is not None or flight is None:
+                new = Flight(place)
+                if entry is None:
+                    self._flights[place] = new
+                return entry, new, True
+            flight.waiting += 1
+            return None, flight, False
+
     def _given(self, entry: _Entry) -> QueryResult:
         self._hits += 1
         self._store.touch(entry)
@@ -205,15 +214,17 @@ class ResultCache:
             result.freshness = f"up to {age_s:.0f} s old: the engine cannot tell whether others wrote"
         return result
 
-    def _expired(self, entry: _Entry) -> bool:
-        return entry.expires is not None and self._clock() >= entry.expires
+    def _believed(self, entry: _Entry) -> bool:
+        """Tell whether an entry that nobody can check is young enough, and is still one that nobody can check."""
+        in_time = entry.expires is None or self._clock() < entry.expires
+        return in_time and not self._tellers.holds_any(*entry.reading)
 
     def _valid(self, key: str, reading: Reading) -> _Entry | None:
         """Return the entry of a key if it was read under these versions, and remove one that cannot be true again."""
         entry = self._entries.get(key)
         if entry is None:
             return None
-        if self._expired(entry) or not epochs_hold(*entry.reading):
+        if not epochs_hold(*entry.reading) or (entry.expires is not None and not self._believed(entry)):
             self._outdated += 1
             self._store.remove(entry)
             self._forget(entry)
@@ -223,7 +234,6 @@ class ResultCache:
     def _lead(
         self,
         flight: Flight,
-        place: _Place,
         reading: Reading,
         load: Callable[[], QueryResult],
         written: Hashable | None,
@@ -235,18 +245,20 @@ class ResultCache:
             result = load()
             kept = self._kept(result, flight)
         except BaseException:
-            self._end(flight, place, None)
+            self._end(flight, None)
             raise
-        entry = None
-        if kept is not None:
-            entry = _Entry(place[0], reading, kept, self._clock() - started, started)
-            if not reading.checkable:
-                often = self._rates.written_often(reading.sources, started)
-                entry.expires = started + (self.settings.busy_ttl_s if often else self.settings.ttl_s)
-        self._end(flight, place, entry)
+        entry = None if kept is None else self._entry(flight.place[0], reading, kept, started)
+        self._end(flight, entry)
         if entry is not None and entry.held:
             self._remember(written, epoch, entry)
         return result
+
+    def _entry(self, key: str, reading: Reading, kept: KeptAnswer, started: float) -> _Entry:
+        entry = _Entry(key, reading, kept, self._clock() - started, started)
+        if not reading.checkable:
+            often = self._rates.written_often(reading.sources, started)
+            entry.expires = started + (self.settings.busy_ttl_s if often else self.settings.ttl_s)
+        return entry
 
     def _kept(self, result: QueryResult, flight: Flight) -> KeptAnswer | None:
         """Return an answer as it is kept, or None for one that tells of another time than now, or is too large."""
@@ -259,9 +271,9 @@ class ResultCache:
         except Exception:  # noqa: BLE001 - what cannot be copied, a year 10000 among it, is given out and not kept
             return None
 
-    def _end(self, flight: Flight, place: _Place, entry: _Entry | None) -> None:
+    def _end(self, flight: Flight, entry: _Entry | None) -> None:
         with self._lock:
-            del self._flights[place]
+            del self._flights[flight.place]
             # a write that has begun since would make the entry useless, though never wrong
             if entry is not None and epochs_hold(*entry.reading):
                 self._hold(entry)
@@ -271,6 +283,7 @@ class ResultCache:
         old = self._entries.get(entry.key)
         if old is not None:
             self._store.remove(old)
+            self._forget(old)
         self._entries[entry.key] = entry
         if not self._store.add(entry):
             self._forget(entry)
@@ -278,11 +291,16 @@ class ResultCache:
     def _forget(self, entry: _Entry) -> None:
         if self._entries.get(entry.key) is entry:
             del self._entries[entry.key]
+        for written in entry.writings:
+            found = self._written.get(written)
+            if found is not None and found[1] is entry:
+                del self._written[written]
+        entry.writings.clear()
 
     def _remember(self, written: Hashable | None, epoch: object, entry: _Entry) -> None:
         if written is None:
             return
         with self._lock:
-            while len(self._written) >= _WRITINGS_PER_ENTRY * self.settings.max_entries:
-                del self._written[next(iter(self._written))]
-            self._written[written] = (epoch, entry)
+            if entry.held and len(entry.writings) < _WRITINGS_PER_ENTRY:
+                entry.writings.append(written)
+                self._written[written] = (epoch, entry)

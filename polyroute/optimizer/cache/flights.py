@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
+from typing import TypeAlias
 
 from polyroute.engines.call import Call
 from polyroute.optimizer.cache.answers import KeptAnswer
+from polyroute.optimizer.cache.versions import Versions
+
+Place: TypeAlias = "tuple[str, Versions]"
 
 
 class Flight:
@@ -15,9 +19,10 @@ class Flight:
     found by key and versions.
     """
 
-    __slots__ = ("_changed", "_landed", "answer", "leader", "waiting")
+    __slots__ = ("_changed", "_landed", "answer", "leader", "place", "waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, place: Place) -> None:
+        self.place = place
         self.leader = threading.get_ident()
         self.waiting = 0
         self.answer: KeptAnswer | None = None

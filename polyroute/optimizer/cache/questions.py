@@ -45,8 +45,9 @@ def written_key(name: str, dataset: str | None, arguments: Mapping[str, object])
     try:
         parts: list[Hashable] = [as_given(name), as_given(dataset)]
         for argument, value in arguments.items():
-            parts.append(argument)
-            parts.append(value if type(value) is str else as_given(value))
+            # spelled out for the two kinds that most keys have: this is most of what a hit costs
+            kind = type(value)
+            parts += (argument, value if kind is str else (kind, value) if kind is int else as_given(value))
     except Uncacheable:
         return None
     return tuple(parts)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from array import array
 from collections.abc import Hashable, Mapping
 from decimal import Decimal
+from typing import cast
 from uuid import UUID
 
 import numpy as np
@@ -13,6 +15,9 @@ import numpy as np
 _BY_REPR = frozenset({
     str, int, float, bool, type(None), bytes, Decimal, UUID, dt.datetime, dt.date, dt.time, dt.timedelta,
 })  # fmt: skip
+
+
+_SHORT = 16
 
 
 class Uncacheable(Exception):
@@ -46,19 +51,29 @@ def exact(value: object) -> str:
     raise Uncacheable(kind.__name__)
 
 
+def _digest(values: list[object]) -> str:
+    """Return a digest of a long list, a query vector for instance, so that its key is short."""
+    if set(map(type, values)) == {float}:
+        return "floats " + hashlib.blake2b(array("d", cast("list[float]", values)), digest_size=16).hexdigest()
+    text = exact(values).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
 def as_given(value: object) -> Hashable:
     """Return a value as it was given in a form that can be looked up fast; equal forms mean the same value.
 
     Raises Uncacheable as `exact` does.
     """
     kind = type(value)
-    if kind is str or value is None:
+    if kind is str or value is None or kind is bool:
+        # True is not 1 here, because whole numbers never stand alone
         return value
-    if kind is int or kind is bool:
+    if kind is int:
         return (kind, value)
     if kind is float:
         # 0.0 and -0.0 are equal, NaN is not equal to itself
         return (kind, repr(value))
-    if kind is tuple or kind is list:
-        return (kind, *map(as_given, value))  # type: ignore[call-overload]
+    if kind is list or kind is tuple:
+        values = cast("list[object]", value)
+        return (kind, _digest(values)) if len(values) > _SHORT else (kind, *map(as_given, values))
     return exact(value), kind

@@ -10,9 +10,10 @@ five interleavings of a read in flight with a write.)
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
+from weakref import WeakKeyDictionary
 
 
 class Epochs(Protocol):
@@ -63,15 +64,6 @@ class Source:
         except Exception:  # noqa: BLE001 - a question to the engine itself will tell, with the right code
             return None
 
-    def is_at(self, version: Version) -> bool:
-        """Tell whether the dataset is still in a state that was read before."""
-        if self.resource.epoch != version[0]:
-            return False
-        try:
-            return self.engine.data_version(self.dataset) == version[1]
-        except Exception:  # noqa: BLE001 - as above; and what cannot be checked is not believed
-            return False
-
 
 ReadSet: TypeAlias = "tuple[Source, ...]"
 
@@ -102,6 +94,51 @@ def read_versions(sources: ReadSet) -> Versions | None:
 def epochs_hold(sources: ReadSet, versions: Versions) -> bool:
     """Tell whether no write through polyroute has begun since; cheaper than asking the engines too."""
     return all(s.resource.epoch == v.epoch for s, v in zip(sources, versions, strict=True))
+
+
+Check: TypeAlias = "tuple[Epochs, int, Callable[[str], object | None], str, object | None]"
+
+
+def checks(reading: Reading) -> tuple[Check, ...]:
+    """Return what has to be compared to know that a reading is still true, laid out for speed."""
+    return tuple(
+        (source.resource, version.epoch, source.engine.data_version, source.dataset, version.token)
+        for source, version in zip(reading.sources, reading.versions, strict=True)
+    )
+
+
+def still_holds(todo: tuple[Check, ...]) -> bool:
+    """Tell whether all that was read is still in the state in which it was read."""
+    try:
+        for resource, epoch, data_version, dataset, token in todo:
+            if resource.epoch != epoch or data_version(dataset) != token:
+                return False
+    except Exception:  # noqa: BLE001 - what cannot be checked is not believed
+        return False
+    return True
+
+
+class Tellers:
+    """The datasets whose engines have told a version before."""
+
+    def __init__(self) -> None:
+        self._told: WeakKeyDictionary[Epochs, set[str]] = WeakKeyDictionary()
+
+    def note(self, sources: ReadSet) -> None:
+        """Remember that the engines of a read set can tell."""
+        for source in sources:
+            told = self._told.get(source.resource)
+            if told is None:
+                self._told[source.resource] = {source.dataset}
+            else:
+                told.add(source.dataset)
+
+    def holds_any(self, sources: ReadSet, versions: Versions) -> bool:
+        """Tell whether an engine that told before did not tell this version."""
+        return any(
+            version.token is None and source.dataset in self._told.get(source.resource, ())
+            for source, version in zip(sources, versions, strict=True)
+        )
 
 
 class WriteRates:
