@@ -316,6 +316,9 @@ def _operand(node: exp.Expr) -> _Form:
 def _text(node: exp.Expr) -> _Text:
     tree = node.copy()
     names: list[str] = []
+    for paren in list(tree.find_all(exp.Paren)):
+        if isinstance(paren.unnest(), exp.Column | exp.Placeholder | exp.Literal) and paren is not tree:
+            paren.replace(paren.unnest())
     for placeholder in list(tree.find_all(exp.Placeholder)):
         names.append(placeholder.name)
         placeholder.set("this", f"p{len(names)}")
