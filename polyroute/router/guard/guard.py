@@ -60,6 +60,8 @@ class Guard(Attempts):
         Raises the last error when none does; it carries the engine that failed, and as its outcome the worst of what
         all attempts may have left behind.
         """
+        if call is not UNBOUNDED:
+            call.check()
         placement = placements[0]
         try:
             answer, seconds = self.attempt(self.ward(placement.engine, op.name), op, call, write)

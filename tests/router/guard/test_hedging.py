@@ -1,0 +1,121 @@
+"""Hedged reads: who wins, who is cancelled, what it may cost; made certain by engines that hang until stopped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from polyroute.engines.call import UNBOUNDED, Call
+from polyroute.errors import BudgetConfig, DatabaseErrorCode, PolyrouteError
+from polyroute.result import QueryResult
+from polyroute.router.guard import Guard, Guarded, HedgeConfig
+from tests.router.guard.world import READ, World
+
+
+@pytest.fixture
+def hanging(world: World) -> Iterator[World]:
+    """Give a primary that never answers unless it is cancelled."""
+    world.primary.hang_rate = 1.0
+    yield world
+    world.primary.hang_rate = world.replica.hang_rate = 0.0
+
+
+def settle() -> None:
+    """Wait until the calls that lost have ended."""
+    for thread in threading.enumerate():
+        if thread.name == "polyroute-hedge":
+            thread.join()
+
+
+def hedged(guard: Guard, world: World, call: Call = UNBOUNDED, **how: float) -> Guarded:
+    return guard.run_hedged(world.placements(READ), world.bound(READ), call, **how)  # type: ignore[arg-type]
+
+
+def test_the_second_answers_for_a_first_that_hangs_and_the_first_is_cancelled(hanging: World) -> None:
+    guard = Guard()
+    found = hedged(guard, hanging, delay_s=0.0)
+    assert (found.placement.engine.id, found.attempts) == ("replica", 2)
+    assert QueryResult(found.answer).fetchall() == [(1, "n1")]
+    # the loser was stopped: its place comes back, and nothing is held against its engine
+    settle()
+    assert dict(guard.in_flight) == {"primary": 0, "replica": 0}
+    hanging.primary.hang_rate = 0.0
+    assert hedged(guard, hanging, delay_s=60.0).placement.engine.id == "primary"
+    assert guard.ward(hanging.primary, "scan").breaker.snapshot().failures == 0
+    assert guard.monitor.error_statistics() == {}
+
+
+def test_a_first_that_answers_in_time_is_not_hedged(world: World) -> None:
+    found = hedged(Guard(), world, delay_s=60.0)
+    assert (found.placement.engine.id, found.attempts) == ("primary", 1)
+    assert world.replica.calls == 0
+
+
+def test_a_first_that_fails_goes_on_as_ever(world: World) -> None:
+    world.primary.broken = True
+    found = hedged(Guard(), world, delay_s=60.0)
+    assert (found.placement.engine.id, found.attempts) == ("replica", 2)
+
+
+def test_when_nobody_answers_the_first_error_is_told(world: World) -> None:
+    world.primary.tell(DatabaseErrorCode.QUERY_INVALID)
+    world.replica.tell(DatabaseErrorCode.QUERY_INVALID)
+    with pytest.raises(PolyrouteError) as caught:
+        hedged(Guard(), world, delay_s=0.0)
+    assert caught.value.code == DatabaseErrorCode.QUERY_INVALID
+
+
+def test_hedges_keep_to_their_share(hanging: World) -> None:
+    share = BudgetConfig(ratio=0.05, reserve=10.0, floor=2.0, floor_per_s=0.0)
+    guard = Guard(hedging=HedgeConfig(delay_s=0.0, budget=share), clock=lambda: 0.0)
+    assert [hedged(guard, hanging).attempts for _ in range(2)] == [2, 2]
+    hanging.primary.hang_rate = 0.0
+    calls = hanging.replica.calls
+    for _ in range(100):
+        hedged(guard, hanging, delay_s=0.0)
+    # 102 answers earn 5.1 hedges; how many were made is chance, that there were no more is not
+    assert hanging.replica.calls - calls <= 5
+
+
+def test_outside_the_budget_both_are_asked_whenever_somebody_wants(hanging: World) -> None:
+    guard = Guard(hedging=HedgeConfig(budget=BudgetConfig(ratio=0.0, floor=0.0)))
+    for _ in range(5):
+        found = guard.run_hedged(
+            hanging.placements(READ), hanging.bound(READ), UNBOUNDED, delay_s=0.0, within_budget=False
+        )
+        assert found.placement.engine.id == "replica"
+
+
+@pytest.mark.parametrize("cancelled", [False, True], ids=["deadline", "cancelled"])
+def test_both_end_with_the_call(hanging: World, cancelled: bool) -> None:
+    hanging.replica.hang_rate = 1.0
+    call = Call() if cancelled else Call(timeout_s=0.05)
+    guard = Guard()
+    if cancelled:
+        call.cancel()
+    with pytest.raises(TimeoutError):
+        hedged(guard, hanging, call, delay_s=0.0)
+    settle()
+    assert set(guard.in_flight.values()) <= {0}
+
+
+def test_the_delay_is_what_is_usual_once_that_is_known(world: World) -> None:
+    guard = Guard(hedging=HedgeConfig(delay_s=7.0, known_calls=3), clock=lambda: 1.0)
+    ward = guard.ward(world.primary, "scan")
+    assert guard._usual_s(ward) == 7.0
+    for _ in range(3):
+        ward.timings.observe(1.0, 0.5)
+    assert guard._usual_s(ward) == pytest.approx(0.5, rel=0.011)
+
+
+def test_one_placement_has_nobody_to_race(world: World) -> None:
+    found = Guard().run_hedged(world.placements(READ, replica=False), world.bound(READ), UNBOUNDED, delay_s=0.0)
+    assert (found.placement.engine.id, found.attempts) == ("primary", 1)
+
+
+@pytest.mark.parametrize("wrong", [{"delay_s": -1.0}, {"known_calls": 0}])
+def test_a_senseless_hedge_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        HedgeConfig(**wrong)  # type: ignore[arg-type]
