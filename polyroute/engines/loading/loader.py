@@ -164,7 +164,8 @@ def _new_dataset(
         if role not in roles:
             raise invalid(
                 f"{engine.id or 'the engine'} needs to know the {role} column of {name!r}",
-                hint=f"load it with {role}='column'; the columns are {', '.join(columns)}",
+                hint=f"load it with {role}='column', or write CREATE TABLE ... WITH (\"{role}\" = column) AS ...; "
+                f"the columns are {', '.join(columns)}",
             )
     if engine.kind == "vector":
         source = _fixed_vectors(source, roles["vector"])
