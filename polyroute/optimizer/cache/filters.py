@@ -45,17 +45,6 @@ _SYMMETRIC: dict[type[exp.Expr], tuple[str, str]] = {
     exp.NullSafeNEQ: ("is not", "is"),
 }
 _MANY = (exp.Any, exp.All, exp.Tuple)
-_LOGICAL: tuple[type[exp.Expr], ...] = (
-    exp.And,
-    exp.Or,
-    exp.Not,
-    exp.In,
-    exp.Between,
-    exp.Is,
-    exp.Boolean,
-    *_FLIPPED,
-    *_SYMMETRIC,
-)
 
 
 class _Form(Protocol):
@@ -229,7 +218,7 @@ def canonical_filter(filter_: Filter) -> str:
 
 def _form(node: exp.Expr, schema: pa.Schema, *, negated: bool) -> _Form:
     node = node.unnest()
-    if isinstance(node, exp.Not) and isinstance(node.this.unnest(), _LOGICAL):
+    if isinstance(node, exp.Not):
         return _form(node.this, schema, negated=not negated)
     if isinstance(node, exp.And | exp.Or):
         return _junction(node, schema, negated=negated)

@@ -279,5 +279,5 @@ def test_a_load_that_asks_for_itself_does_not_wait_for_ever() -> None:
 
 def test_settings_are_checked() -> None:
     for wrong in ({"max_entries": 0}, {"max_bytes": -1}, {"ttl_s": 0}, {"busy_ttl_s": "1"}, {"enabled": 1}):
-        with pytest.raises(PolyrouteError, match="must|number|True"):
+        with pytest.raises(PolyrouteError, match=r"must|number|True"):
             replace(CacheSettings(), **wrong)  # type: ignore[arg-type]
