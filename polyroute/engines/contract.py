@@ -204,9 +204,19 @@ class BoundSelect:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What an engine knows cheaply about a dataset; None where it does not."""
+    """What an engine knows cheaply about a dataset, or about a part of a graph; None where it does not.
+
+    `row_count` is true. `about` is a guess of it, where counting would take long; what the rows hold is estimated from
+    `Engine.sample`.
+    """
 
     row_count: int | None = None
+    about: int | None = None
+
+    @property
+    def rows(self) -> int | None:
+        """The number of rows, as nearly as it is known."""
+        return self.about if self.row_count is None else self.row_count
 
 
 class Engine(ABC):
@@ -310,9 +320,22 @@ class Engine(ABC):
         """
         return None
 
-    def statistics(self, dataset: str) -> Statistics:
-        """Return what is known cheaply about a dataset."""
+    def statistics(self, dataset: str, part: str | None = None) -> Statistics:
+        """Return what is known cheaply, in a millisecond or so, about a dataset or a part of it."""
         return Statistics()
+
+    def sample(self, dataset: str, part: str | None, rows: int, call: Call) -> pa.Table:
+        """Return at most `rows` rows of a dataset or a part of it, with all columns but vectors, to estimate from.
+
+        They are true rows and the same ones every time, until the data change; best taken from all over the dataset
+        (`polyroute.engines.sampling`). By default they are the first that a scan gives.
+        """
+        from polyroute.engines.execution import as_table, run
+        from polyroute.engines.sampling import sampled_columns
+
+        held = self.dataset(dataset)
+        columns = sampled_columns(held.part_schema(part))
+        return as_table(run(self, BoundScan(held, part, columns, limit=rows), call))
 
     def ping(self, call: Call) -> None:
         """Raise when the engine cannot answer; by default, list the datasets."""

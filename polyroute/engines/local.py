@@ -29,6 +29,12 @@ def evaluate_scan(table: pa.Table, op: BoundScan, call: Call = UNBOUNDED) -> pa.
     return evaluate(table, columns=op.columns, where=op.where, order=op.order, limit=op.limit, call=call)
 
 
+def columns_read(op: BoundScan) -> list[str]:
+    """Return the columns that a scan reads: those it answers with, then those of its filter and its order."""
+    tested = sorted(op.where.columns) if op.where is not None else ()
+    return list(dict.fromkeys([*op.columns, *tested, *(key.column for key in op.order)]))
+
+
 def evaluate(
     table: pa.Table,
     *,

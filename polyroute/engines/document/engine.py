@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from polyroute.engines.call import Call
 from polyroute.engines.contract import Answer, BoundScan, Dataset, Engine, LoadSpec, Pushed, Statistics
+from polyroute.engines.document.columns import some_columns
 from polyroute.engines.document.convert import refusal, table_of
 from polyroute.engines.document.definition import Definition, Document, Key, Written, checked_key, with_key
 from polyroute.engines.document.fitting import fitted
@@ -23,7 +24,8 @@ from polyroute.engines.document.merge_patch import merge_patch
 from polyroute.engines.document.projection import pruned
 from polyroute.engines.document.schema import Layout
 from polyroute.engines.document.store import Collection, Writing
-from polyroute.engines.local import evaluate_scan
+from polyroute.engines.local import columns_read
+from polyroute.engines.sampling import sampled_columns
 from polyroute.errors import DatabaseErrorCode, invalid, make_error
 from polyroute.operations import (
     DocumentCount,
@@ -71,23 +73,14 @@ class DocumentEngine(Engine):
         return super().dataset(name) if held is None else _dataset(*held)
 
     def negotiate(self, op: BoundScan) -> Pushed:
-        """Promise the whole scan: it is answered from an Arrow table of the collection."""
+        """Promise the whole scan: what no index answers is done over the columns of the collection."""
         return Pushed(columns=True, where=op.where, order=True, limit=True)
 
     def scan(self, op: BoundScan, call: Call) -> Answer:
         """Read a collection as a table."""
         with self._reading(op.dataset.name, call) as collection:
-            table = collection.table(call)
-        changed = [
-            name for name in op.columns if name not in table.schema.names or op.schema.field(name) != table.field(name)
-        ]
-        if changed:
-            raise make_error(
-                DatabaseErrorCode.TRANSACTION_FAILED,
-                f"column {changed[0]!r} of {op.dataset.name!r} was changed while it was read",
-                hint="ask again",
-            )
-        return evaluate_scan(table, op, call)
+            _check_columns(op, collection.layout)
+            return collection.scan(op, call)
 
     def document_find(self, op: DocumentFind, call: Call) -> Answer:
         """Find documents by a selector, sorted, cut and shown as asked."""
@@ -174,9 +167,15 @@ class DocumentEngine(Engine):
         """Tell why documents cannot give back values of a type, or None when they can."""
         return refusal(arrow_type)
 
-    def statistics(self, dataset: str) -> Statistics:
+    def statistics(self, dataset: str, part: str | None = None) -> Statistics:
         """Return the number of documents."""
         return Statistics(row_count=self._rows(dataset))
+
+    def sample(self, dataset: str, part: str | None, rows: int, call: Call) -> pa.Table:
+        """Return documents from all over a collection."""
+        with self._reading(dataset, call) as collection:
+            layout = some_columns(collection.layout, sampled_columns(collection.layout.schema))
+            return table_of(collection.sample(rows, call), layout, call)
 
 
 def _once(store: Writing, what: str, call: Call, work: Callable[[], Written]) -> Written:
@@ -190,6 +189,18 @@ def _once(store: Writing, what: str, call: Call, work: Callable[[], Written]) ->
     written = work()
     store.remember(token, written)
     return written
+
+
+def _check_columns(op: BoundScan, layout: Layout) -> None:
+    """Raise TRANSACTION_FAILED where a column is no longer what the scan was bound to."""
+    for name in columns_read(op):
+        held = layout.schema.get_field_index(name)
+        if held < 0 or layout.schema.field(held) != op.dataset.schema.field(name):
+            raise make_error(
+                DatabaseErrorCode.TRANSACTION_FAILED,
+                f"column {name!r} of {op.dataset.name!r} was changed while it was read",
+                hint="ask again",
+            )
 
 
 def _dataset(definition: Definition, layout: Layout) -> Dataset:

@@ -16,14 +16,16 @@ from typing import ClassVar, NamedTuple, Self
 import pyarrow as pa
 
 from polyroute.engines.call import Call
-from polyroute.engines.contract import Traits
+from polyroute.engines.contract import BoundScan, Traits
 from polyroute.engines.document import sqlite_rows as rows
+from polyroute.engines.document.columns import Columns, some_columns
 from polyroute.engines.document.convert import table_of
 from polyroute.engines.document.definition import Definition, Document, Key
 from polyroute.engines.document.engine import DocumentEngine
 from polyroute.engines.document.schema import Layout, layout_of
 from polyroute.engines.document.sqlite_change import SQLiteTransaction
 from polyroute.engines.document.store import Collection, Writing
+from polyroute.engines.local import columns_read, evaluate_scan
 from polyroute.engines.resources import Resource
 from polyroute.engines.resources.sqlite import SQLiteFile, open_sqlite
 from polyroute.engines.url import EngineURL
@@ -32,7 +34,6 @@ from polyroute.sql.selectors import EVERYTHING, Find, Node, compile_selector
 from polyroute.sql.selectors.paths import parse_path
 
 MIN_VERSION = (3, 38, 0)
-_TABLE_BYTES = 256 * 2**20
 _CHECK_EVERY = 256
 
 
@@ -57,7 +58,7 @@ class DocumentSQLiteEngine(DocumentEngine):
         self._prepared: set[int] = set()
         self._lock = threading.Lock()
         self._seen: tuple[object, Mapping[str, Known]] = (None, {})
-        self._tables: dict[str, tuple[str, pa.Table]] = {}
+        self._columns: dict[str, tuple[str, Columns]] = {}
 
     @classmethod
     def open(cls, url: EngineURL, *, read_only: bool = False) -> Self:
@@ -158,17 +159,14 @@ class DocumentSQLiteEngine(DocumentEngine):
         definition = entry.read_definition()
         return Known(entry, definition, layout_of(entry.read_shape(), definition.declared, definition.key_field))
 
-    def kept_table(self, known: Known) -> pa.Table | None:
-        """Return the Arrow table of this very version of a collection, if it was made before."""
-        version, table = self._tables.get(known.entry.name, (None, None))
-        return table if version == known.entry.version else None
-
-    def keep_table(self, known: Known, table: pa.Table) -> None:
-        """Keep the Arrow table of a collection, unless it is too large to be kept."""
+    def columns_of(self, known: Known) -> Columns:
+        """Return what is kept of the columns of this very version of a collection."""
         with self._lock:
-            self._tables.pop(known.entry.name, None)
-            if table.nbytes <= _TABLE_BYTES:
-                self._tables[known.entry.name] = (known.entry.version, table)
+            version, columns = self._columns.get(known.entry.name, (None, None))
+            if columns is None or version != known.entry.version:
+                columns = Columns(known.layout)
+                self._columns[known.entry.name] = (known.entry.version, columns)
+            return columns
 
 
 class SQLiteCollection:
@@ -206,15 +204,29 @@ class SQLiteCollection:
             return int(number)
         return sum(map(compile_selector(selection.residual), self._documents(selection, call)))
 
-    def table(self, call: Call) -> pa.Table:
-        """Return all documents as an Arrow table in the layout's schema."""
-        table = self._engine.kept_table(self._known)
-        if table is None:
-            selection = rows.Selection("", (), None)
-            documents = rows.select_bodies(self._reader, self._known.entry, selection, "place", None)
-            table = table_of(documents, self.layout, call)
-            self._engine.keep_table(self._known, table)
-        return table
+    def scan(self, op: BoundScan, call: Call) -> pa.Table:
+        """Return what a scan asks for: out of the documents that an index finds, else out of columns."""
+        read = columns_read(op)
+        if not read and op.where is None:
+            return pa.table({"": pa.nulls(self._known.entry.documents)}).select([]).slice(0, op.limit)
+        read = read or self.layout.schema.names[:1]
+        if not read:
+            return evaluate_scan(table_of(self._all(), self.layout, call), op, call)
+        columns = self._engine.columns_of(self._known)
+        if not columns.holds(read):
+            selection = rows.narrowed(self._reader, self._known.entry, op.where, self.layout, self.definition.key_field)
+            if selection is not None:
+                found = rows.select_bodies(self._reader, self._known.entry, selection, "place", None)
+                return evaluate_scan(table_of(found, some_columns(self.layout, read), call), op, call)
+        return evaluate_scan(columns.table(read, self._all, call), op, call)
+
+    def sample(self, rows_wanted: int, call: Call) -> list[Document]:
+        """Return documents from all over the collection."""
+        call.check()
+        return rows.select_spread(self._reader, self._known.entry, rows_wanted)
+
+    def _all(self) -> Iterator[Document]:
+        return rows.select_bodies(self._reader, self._known.entry, rows.Selection("", (), None), "place", None)
 
     def _documents(
         self, selection: rows.Selection, call: Call, cut: tuple[int, int] | None = None

@@ -14,13 +14,17 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from polyroute.engines.document.candidates import conditions
 from polyroute.engines.document.definition import REMEMBERED_WRITES, Definition, Document, Key, Written
 from polyroute.engines.document.narrowing import keys_of
-from polyroute.engines.document.schema import Shape
+from polyroute.engines.document.schema import Layout, Shape
+from polyroute.engines.sampling import spread
 from polyroute.errors import unknown_name
+from polyroute.sql.filters import Filter
 from polyroute.sql.selectors import SQL_FUNCTIONS, Node, json_path, split_selector
 from polyroute.sql.selectors.paths import Path, path_text
 from polyroute.sql.selectors.to_filter import Bound
+from polyroute.sql.selectors.tree import And
 
 META = "_polyroute_documents"
 WRITES = "_polyroute_document_writes"
@@ -167,6 +171,51 @@ class Selection(NamedTuple):
     def clause(self) -> str:
         """The WHERE clause, empty where every row can match."""
         return f" WHERE {self.where}" if self.where else ""
+
+
+def narrowed(
+    connection: sqlite3.Connection, entry: Entry, where: Filter | None, layout: Layout, key_field: str | None
+) -> Selection | None:
+    """Return the rows among which those that pass a filter are, where an index finds them; None where none does."""
+    found = conditions(where, layout)
+    if not found:
+        return None
+    for condition in found:
+        if condition.path == (key_field,) and condition.operator == "=" and _is_plain(condition.values):
+            return Selection("key IN (SELECT value FROM json_each(?))", (json.dumps(condition.values),), None)
+    indexed = _indexed_paths(connection, entry)
+    used = [condition for condition in found if path_text(condition.path) in indexed]
+    if not used:
+        return None
+    split = split_selector(And(tuple(condition.selector for condition in used)))
+    return None if split.sql is None else Selection(split.sql, split.params, None)
+
+
+def _is_plain(keys: Sequence[Any]) -> bool:
+    # SQLite reads a text in JSON up to its first NUL
+    return not any(isinstance(key, str) and "\0" in key for key in keys)
+
+
+def _indexed_paths(connection: sqlite3.Connection, entry: Entry) -> frozenset[str]:
+    """Return the first path of each index of a collection."""
+    sql = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL"
+    names = (name for (name,) in connection.execute(sql, (entry.table,)))
+    return frozenset(name.removeprefix(f"{entry.table} ").split(", ")[0] for name in names)
+
+
+def select_spread(connection: sqlite3.Connection, entry: Entry, wanted: int) -> list[Document]:
+    """Read at most so many documents from all over a collection, the same ones every time."""
+    first, last = connection.execute(
+        f"SELECT (SELECT min(place) FROM {entry.table}), (SELECT max(place) FROM {entry.table})"
+    ).fetchone()
+    if first is None:
+        return []
+    places = [first + place for place in spread(last - first + 1, wanted).tolist()]
+    nearest = f"SELECT place FROM {entry.table} AS near WHERE near.place >= wanted.value ORDER BY near.place LIMIT 1"
+    sql = (
+        f"SELECT body FROM {entry.table} WHERE place IN (SELECT ({nearest}) FROM json_each(?) AS wanted) ORDER BY place"
+    )
+    return [json.loads(body) for (body,) in connection.execute(sql, (json.dumps(places),))]
 
 
 def select_bodies(

@@ -12,6 +12,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from polyroute.engines.call import Call
+from polyroute.engines.contract import BoundScan
 from polyroute.engines.document.definition import Definition, Document, Key, Written
 from polyroute.engines.document.schema import Layout
 from polyroute.sql.selectors import Find, Node
@@ -37,8 +38,11 @@ class Collection(Protocol):
     def count(self, selector: Node, call: Call) -> int:
         """Return how many documents match."""
 
-    def table(self, call: Call) -> pa.Table:
-        """Return all documents as an Arrow table in the layout's schema."""
+    def scan(self, op: BoundScan, call: Call) -> pa.Table:
+        """Return what a scan asks for; its columns are the layout's."""
+
+    def sample(self, rows: int, call: Call) -> list[Document]:
+        """Return at most `rows` documents from all over the collection, the same ones every time."""
 
 
 class Change(Protocol):

@@ -13,11 +13,16 @@ from typing import Any
 import pyarrow as pa
 
 from polyroute.engines.call import UNBOUNDED, Call
+from polyroute.engines.contract import BoundScan
+from polyroute.engines.document.candidates import keys_among
+from polyroute.engines.document.columns import Columns, some_columns
 from polyroute.engines.document.convert import table_of
 from polyroute.engines.document.definition import DEFAULT_KEY, Definition, Document, Key, checked_key
 from polyroute.engines.document.narrowing import keys_of
 from polyroute.engines.document.schema import Layout, Shape, layout_of, shape_of
 from polyroute.engines.document.tinydb_storage import Tables, Version
+from polyroute.engines.local import columns_read, evaluate_scan
+from polyroute.engines.sampling import spread
 from polyroute.errors import PolyrouteError
 from polyroute.sql.selectors import Find, Node, compile_selector
 from polyroute.sql.selectors.collation import key_order
@@ -25,6 +30,7 @@ from polyroute.sql.selectors.collation import key_order
 META_TABLE = "_polyroute"
 WRITES_TABLE = "_polyroute_writes"
 _CHECK_EVERY = 512
+_FEW_KEYS = 64
 
 
 class TinyCollection:
@@ -74,13 +80,33 @@ class TinyCollection:
         return sorted(self.documents.values(), key=lambda document: key_order(document.get(key_field)))
 
     @cached_property
-    def _table(self) -> pa.Table:
-        return table_of(self.documents.values(), self.layout)
+    def _columns(self) -> Columns:
+        return Columns(self.layout)
 
-    def table(self, call: Call) -> pa.Table:
-        """Return all documents as an Arrow table in the layout's schema."""
+    @cached_property
+    def _listed(self) -> list[Document]:
+        return list(self.documents.values())
+
+    def scan(self, op: BoundScan, call: Call) -> pa.Table:
+        """Return what a scan asks for: out of the documents of its keys where it names some, else out of columns."""
         call.check()
-        return self._table
+        read = columns_read(op) or self.layout.schema.names[:1]
+        keys = keys_among(op.where, self.layout, self.definition.key_field)
+        if keys is not None and self._finds_keys and (not self._columns.holds(read) or len(keys) <= _FEW_KEYS):
+            found = [self.documents[place] for place in sorted(self.places[key] for key in keys if key in self.places)]
+            return evaluate_scan(table_of(found, some_columns(self.layout, read), call), op, call)
+        if not read:
+            return evaluate_scan(table_of(self._listed, self.layout, call), op, call)
+        return evaluate_scan(self._columns.table(read, lambda: self._listed, call), op, call)
+
+    def sample(self, rows: int, call: Call) -> list[Document]:
+        """Return documents from all over the collection."""
+        call.check()
+        return [self._listed[place] for place in spread(len(self._listed), rows).tolist()]
+
+    @property
+    def _finds_keys(self) -> bool:
+        return len(self.places) == len(self.documents)
 
     def find(self, asked: Find, call: Call) -> list[Document]:
         """Return what a question finds."""
@@ -97,7 +123,7 @@ class TinyCollection:
 
     def _candidates(self, selector: Node) -> list[Document]:
         keys = keys_of(selector, self.definition.key_field)
-        if keys is None or len(self.places) < len(self.documents):
+        if keys is None or not self._finds_keys:
             return self.in_order
         places = [self.places[key] for key in sorted(keys, key=key_order) if key in self.places]
         return [self.documents[place] for place in places]

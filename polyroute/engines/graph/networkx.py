@@ -19,6 +19,7 @@ from polyroute.engines.describe import describe
 from polyroute.engines.graph.centrality import centrality
 from polyroute.engines.graph.csr import Floats, GraphIndex
 from polyroute.engines.graph.cypher import CypherGraph, run_query
+from polyroute.engines.graph.lookups import narrowed
 from polyroute.engines.graph.paths import shortest_path
 from polyroute.engines.graph.storage import (
     Change,
@@ -36,6 +37,7 @@ from polyroute.engines.graph.traverse import neighbors
 from polyroute.engines.graph.weights import check_weights
 from polyroute.engines.local import evaluate_scan, filter_mask
 from polyroute.engines.resources import Resource, acquire, acquire_temporary
+from polyroute.engines.sampling import sample_of
 from polyroute.engines.url import EngineURL
 from polyroute.errors import NETWORKX, ErrorTable, invalid
 from polyroute.result import Rows
@@ -99,9 +101,16 @@ class NetworkXEngine(Engine):
         """Return a token that differs after every commit to the graph, by any process, and never comes back."""
         return (self._store.manifest().store, self._store.entry(dataset).version)
 
-    def statistics(self, dataset: str) -> Statistics:
-        """Return the number of edges."""
-        return Statistics(row_count=self._store.entry(dataset).edge_count)
+    def statistics(self, dataset: str, part: str | None = None) -> Statistics:
+        """Return the number of edges, or of nodes."""
+        if part == "nodes":
+            return Statistics(self._store.snapshot(dataset).nodes.num_rows)
+        return Statistics(self._store.entry(dataset).edge_count)
+
+    def sample(self, dataset: str, part: str | None, rows: int, call: Call) -> pa.Table:
+        """Return edges or nodes from all over their table."""
+        snapshot = self._store.snapshot(dataset)
+        return sample_of(snapshot.nodes if part == "nodes" else snapshot.edges, rows)
 
     def negotiate(self, op: BoundScan) -> Pushed:
         """Promise the whole scan: the tables are Arrow, where the whole filter language works."""
@@ -110,7 +119,7 @@ class NetworkXEngine(Engine):
     def scan(self, op: BoundScan, call: Call) -> Answer:
         """Read the edges (also as part 'edges') or the nodes."""
         snapshot = self._store.snapshot(op.dataset.name)
-        return evaluate_scan(snapshot.nodes if op.part == "nodes" else snapshot.edges, op, call)
+        return evaluate_scan(narrowed(snapshot, op), op, call)
 
     def load(self, spec: LoadSpec, call: Call) -> int:
         """Store edges, and nodes where they are given, all or nothing; return the edges stored."""

@@ -15,6 +15,7 @@ from polyroute.engines.call import Call
 from polyroute.engines.contract import BoundScan, Dataset, Engine, LoadSpec, Pushed, Statistics, Traits
 from polyroute.engines.local import evaluate_scan
 from polyroute.engines.resources import Resource
+from polyroute.engines.sampling import sample_of
 from polyroute.engines.url import EngineURL
 from polyroute.errors import COMMON
 
@@ -69,9 +70,13 @@ class MemoryEngine(Engine):
         self._datasets = {n: d for n, d in self._datasets.items() if n != dataset}
         del self._tables[dataset]
 
-    def statistics(self, dataset: str) -> Statistics:
+    def statistics(self, dataset: str, part: str | None = None) -> Statistics:
         """Return the row count."""
         return Statistics(self._tables[dataset].num_rows)
+
+    def sample(self, dataset: str, part: str | None, rows: int, call: Call) -> pa.Table:
+        """Return rows from all over a table."""
+        return sample_of(self._tables[dataset], rows)
 
     def close(self) -> None:
         """Forget everything."""

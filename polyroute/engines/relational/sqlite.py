@@ -32,7 +32,7 @@ from polyroute.engines.relational.sqlite_forms import refusal
 from polyroute.engines.relational.sqlite_reading import PointReads, scan
 from polyroute.engines.relational.sqlite_select import negotiate, touched
 from polyroute.engines.relational.sqlite_statements import Insertion, read_change, read_query
-from polyroute.engines.relational.sqlite_statistics import row_count
+from polyroute.engines.relational.sqlite_statistics import RowCounts, sample
 from polyroute.engines.relational.sqlite_tables import KIND, Table
 from polyroute.engines.relational.sqlite_writing import (
     delete_keys,
@@ -87,6 +87,7 @@ class SQLiteEngine(Engine):
         self._file = resource.handle
         self._catalog = SQLiteCatalog(self._file)
         self._points = PointReads(self._file, self._catalog)
+        self._counts = RowCounts(self._file)
         self._open = True
 
     @classmethod
@@ -125,9 +126,14 @@ class SQLiteEngine(Engine):
         """Return a token that differs after every commit to the file, by whatever program; None while it is locked."""
         return self._file.version_if_free()
 
-    def statistics(self, dataset: str) -> Statistics:
-        """Return the number of rows, where counting them is cheap."""
-        return Statistics(row_count(self._file, self._catalog.table(dataset)))
+    def statistics(self, dataset: str, part: str | None = None) -> Statistics:
+        """Return the number of rows of a table."""
+        return self._counts.of(self._catalog.table(dataset))
+
+    def sample(self, dataset: str, part: str | None, rows: int, call: Call) -> pa.Table:
+        """Return rows from all over a table; of a view, or a table without row ids, the first."""
+        found = _bound_anew(lambda: sample(self._catalog, self._catalog.table(dataset), rows, call))
+        return super().sample(dataset, part, rows, call) if found is None else found
 
     def refusal(self, arrow_type: pa.DataType) -> str | None:
         """Tell why SQLite could not give a type back as loaded, or None."""

@@ -7,6 +7,7 @@ from typing import Any
 import networkx as nx
 import pyarrow as pa
 
+from polyroute.engines.call import UNBOUNDED
 from polyroute.engines.testing.store import Store
 from polyroute.operations import (
     GraphCentrality,
@@ -17,6 +18,7 @@ from polyroute.operations import (
     GraphUpsert,
     Scan,
 )
+from polyroute.values import rows_from_table
 
 _EDGES = [
     ("a", "b", 4.0, 1),
@@ -58,6 +60,16 @@ class GraphTests:
         assert sorted(store.rows(Scan("g"))) == sorted(_EDGES)
         assert sorted(store.column(Scan("g", part="nodes"))) == ["a", "b", "c", "d", "x", "y"]
         assert store.rows(Scan("g", ("w",), "src = 'a'", order="w", limit=1, part="edges")) == [(1.0,)]
+
+    def test_the_parts_of_a_graph_are_counted_and_drawn(self, store: Store) -> None:
+        _load(store)
+        for part, rows in ((None, 8), ("edges", 8), ("nodes", 6)):
+            assert store.engine.statistics("g", part).row_count in (rows, None), part
+            drawn = store.engine.sample("g", part, 4, UNBOUNDED)
+            assert drawn.schema.equals(store.engine.dataset("g").part_schema(part)), part
+            held = store.rows(Scan("g", part=part))
+            assert 0 < drawn.num_rows <= 4, part
+            assert all(row in held for row in rows_from_table(drawn)), part
         with store.refused(told="did you mean 'nodes'"):
             store.ask(Scan("g", part="node"))
 

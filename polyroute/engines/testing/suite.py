@@ -21,6 +21,7 @@ from polyroute.engines.registry import engine_class
 from polyroute.engines.testing.comparisons import ComparisonTests
 from polyroute.engines.testing.declarations import DeclarationTests
 from polyroute.engines.testing.documents import DocumentTests
+from polyroute.engines.testing.estimates import EstimateTests
 from polyroute.engines.testing.graphs import GraphTests
 from polyroute.engines.testing.loads import LoadTests
 from polyroute.engines.testing.relations import RelationalTests
@@ -48,6 +49,7 @@ class EngineSuite(
     TypeTests,
     ComparisonTests,
     SharingTests,
+    EstimateTests,
     StoppingTests,
     DeclarationTests,
     RelationalTests,

@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 
 from polyroute.engines.contract import Answer, Dataset, Engine, LoadSpec, Pushed, Statistics, Traits
 from polyroute.engines.describe import SCORE
-from polyroute.engines.local import evaluate
+from polyroute.engines.local import columns_read, evaluate
 from polyroute.engines.resources import Resource, acquire, acquire_temporary
+from polyroute.engines.sampling import sampled_columns
 from polyroute.engines.vector.cluster import k_means
 from polyroute.engines.vector.lance.bridge import run
 from polyroute.engines.vector.lance.index import build
@@ -110,9 +111,14 @@ class LanceDBEngine(Engine):
         state = self._store.folder.state(table_name(dataset))
         return None if state is None else state.token
 
-    def statistics(self, dataset: str) -> Statistics:
+    def statistics(self, dataset: str, part: str | None = None) -> Statistics:
         """Return the number of rows, which Lance keeps."""
         return Statistics(self._store.snapshot(dataset).row_count)
+
+    def sample(self, dataset: str, part: str | None, rows: int, call: Call) -> pa.Table:
+        """Return rows from all over a table, without the vectors."""
+        snapshot = self._store.snapshot(dataset)
+        return snapshot.sample(sampled_columns(snapshot.dataset.schema), rows, call)
 
     def refusal(self, arrow_type: pa.DataType) -> str | None:
         """Tell why Lance cannot give a type back."""
@@ -125,7 +131,7 @@ class LanceDBEngine(Engine):
     def scan(self, op: BoundScan, call: Call) -> Answer:
         """Read a table, from memory where it is there, otherwise as a stream."""
         snapshot = self._snapshot(op.dataset.name)
-        held = snapshot.held(call)
+        held = snapshot.held(columns_read(op), call)
         if held is not None:
             return evaluate(held.table, columns=op.columns, where=op.where, order=op.order, limit=op.limit, call=call)
         if op.order:
@@ -157,7 +163,7 @@ class LanceDBEngine(Engine):
         columns = snapshot.columns if op.columns is None else op.columns
         key = snapshot.dataset.single_key()
         keys = key_array(cast("list[object]", op.keys), snapshot.dataset.schema.field(key).type)
-        held = snapshot.held(call)
+        held = snapshot.held((*columns, key), call)
         if held is not None:
             table = held.table
         else:

@@ -84,9 +84,9 @@ class ReferenceEngine(Engine):
         """Return the number of the dataset's last change."""
         return self.held(dataset).version
 
-    def statistics(self, dataset: str) -> Statistics:
+    def statistics(self, dataset: str, part: str | None = None) -> Statistics:
         """Return the row count."""
-        return Statistics(self.table(self.held(dataset)).num_rows)
+        return Statistics(self.table(self.held(dataset), part).num_rows)
 
     def load(self, spec: LoadSpec, call: Call) -> int:
         """Store batches, all or nothing."""

@@ -198,7 +198,7 @@ def test_the_index_is_used_and_finds_nearly_all(stores: dict[str, Store], monkey
 def test_every_route_is_the_one_meant(stores: dict[str, Store]) -> None:
     for route, store in stores.items():
         snapshot = store.engine.resource.handle.snapshot("l2")  # type: ignore[attr-defined]
-        assert (snapshot.held() is not None) == (route == "memory")
+        assert (snapshot.held(snapshot.columns) is not None) == (route == "memory")
         assert (snapshot.vectors() is not None) == (route in ("memory", "vectors"))
         assert (snapshot.index_metric == "l2") == (route == "index")
 

@@ -6,9 +6,10 @@ end, whatever other threads and processes do meanwhile.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -28,7 +29,9 @@ _REMEMBERED_VIEWS = 16
 
 @dataclass(frozen=True, eq=False)
 class GraphSnapshot:
-    """Hold the edges and the stored nodes of a graph; `entry` is its place in the manifest."""
+    """Hold the edges and the stored nodes of a graph; `entry` is its place in the manifest, `lookups` counts the scans
+    that would have used an index.
+    """
 
     entry: GraphEntry
     edges: pa.Table
@@ -36,6 +39,7 @@ class GraphSnapshot:
     _views: OrderedDict[Hashable, GraphIndex] = field(default_factory=OrderedDict, init=False, repr=False)
     _weights: dict[str, Floats] = field(default_factory=dict, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    lookups: Iterator[int] = field(default_factory=itertools.count, init=False, repr=False)
 
     @property
     def source(self) -> str:
@@ -88,6 +92,12 @@ class GraphSnapshot:
         kind = self.stored_nodes.schema.field(self.node_key).type
         found = pa.table({self.node_key: pa.array(missing, kind)})
         return pa.concat_tables([self.stored_nodes, found], promote_options="default")
+
+    @cached_property
+    def nodes_are_numbered(self) -> bool:
+        """Whether the row of a node in the node table is its number in the index."""
+        key = self.stored_nodes[self.node_key].combine_chunks()
+        return bool(key.null_count == 0 and key.unique().equals(key))
 
     @cached_property
     def ids(self) -> pa.Array:

@@ -22,6 +22,7 @@ from polyroute.engines.resources.duckdb.catalog import Stored, read_tables
 from polyroute.engines.resources.duckdb.file import DuckDBFile, open_file
 from polyroute.engines.resources.duckdb.loading import drop_table, load
 from polyroute.engines.resources.duckdb.repeats import once
+from polyroute.engines.resources.duckdb.sampling import sample
 from polyroute.engines.resources.duckdb.selecting import Words, prepare, select
 from polyroute.engines.resources.duckdb.types import refusal
 from polyroute.engines.resources.duckdb.values import decode
@@ -192,13 +193,19 @@ class DuckDBTables(Engine):
         """Return the file's version: DuckDB lets nobody else write it, so no change escapes it."""
         return self._file.version()
 
-    def statistics(self, dataset: str) -> Statistics:
+    def statistics(self, dataset: str, part: str | None = None) -> Statistics:
         """Return the row count of a table; a view would have to be computed."""
         stored = self._stored(dataset)
         if stored.view:
             return Statistics()
         with self._file.reading(UNBOUNDED) as cursor:
             return Statistics(cursor.execute(f"SELECT count(*) FROM {stored.table}").fetchall()[0][0])
+
+    def sample(self, dataset: str, part: str | None, rows: int, call: Call) -> pa.Table:
+        """Return rows from all over a table; of a view the first."""
+        with self._file.reading(call) as cursor:
+            found = sample(cursor, self._stored(dataset), rows)
+        return super().sample(dataset, part, rows, call) if found is None else found
 
     def ping(self, call: Call) -> None:
         """Raise when the file cannot be asked."""

@@ -27,7 +27,7 @@ from polyroute.engines.vector.lance.bridge import run
 from polyroute.engines.vector.lance.memory import Memory
 from polyroute.errors import DatabaseErrorCode, make_error
 
-ROWS, VECTORS = "rows of ", "vectors of "
+ROWS, VECTOR_COLUMN, VECTORS = "rows of ", "vector column of ", "vectors of "
 _SUFFIX = ".lance"
 _OWN = ".polyroute"
 _INVERTED = 2**64 - 1
@@ -72,7 +72,7 @@ class LanceFolder:
     def forget(self, table: str) -> None:
         """Let go of what is remembered of a table."""
         self._seen.pop(table, None)
-        for what in (ROWS, VECTORS):
+        for what in (ROWS, VECTOR_COLUMN, VECTORS):
             self.memory.forget(what + table)
 
     def table_path(self, table: str) -> Path:

@@ -144,7 +144,7 @@ async def _commit(target: _Target, spool: Spool, keys: KeyCheck, mode: str) -> N
 def _held_keys(snapshot: Snapshot, call: Call) -> pa.Table:
     """Return the key columns of all rows."""
     key = snapshot.dataset.key
-    held = snapshot.held(call)
+    held = snapshot.held(key, call)
     return snapshot.gather(key, None, call) if held is None else held.table.select(list(key))
 
 

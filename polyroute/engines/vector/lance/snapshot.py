@@ -6,7 +6,7 @@ large for the bound is streamed from Lance. Rows are named by Lance's row ids, w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -16,9 +16,10 @@ import pyarrow as pa
 
 from polyroute.engines.call import UNBOUNDED, Call
 from polyroute.engines.local import filter_table
+from polyroute.engines.sampling import spread
 from polyroute.engines.vector.exact import Ids, Matrix, Vectors, vectors
 from polyroute.engines.vector.lance.bridge import iterate, run
-from polyroute.engines.vector.lance.folder import ROWS, VECTORS
+from polyroute.engines.vector.lance.folder import ROWS, VECTOR_COLUMN, VECTORS
 from polyroute.engines.vector.lance.layout import Layout, dataset_name, read_layout
 from polyroute.engines.vector.stored import matrix_of
 from polyroute.sql.filters import split
@@ -42,7 +43,7 @@ class _TooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The rows of a small table in memory, in the order of their ids."""
+    """The rows of a small table in memory, in the order of their ids; some of the columns, or all."""
 
     ids: Ids
     table: pa.Table
@@ -103,17 +104,30 @@ class Snapshot:
         """Begin a query of Lance on this state."""
         return self._table.query()
 
-    def held(self, call: Call = UNBOUNDED) -> Held | None:
-        """Return all rows from memory, or None when the table is too large for that."""
+    def held(self, columns: Collection[str], call: Call = UNBOUNDED) -> Held | None:
+        """Return all rows from memory, with at least some columns, or None when the table is too large for that.
+
+        The vectors, most of the bytes, are only read and kept where they are among the columns.
+        """
         if not self.is_small:
             return None
+        vector = self.dataset.roles.get("vector")
+        plain = tuple(c for c in self.columns if c != vector)
         try:
-            return self._folder.memory.recall(
-                ROWS + self.table_name, self.state.token, lambda: self._load_rows(call), call
-            )
+            if vector is None or (plain and vector not in columns):
+                return self._recall(ROWS, plain, call)
+            vectors = self._recall(VECTOR_COLUMN, (vector,), call)
+            if not plain or set(columns) == {vector}:
+                return vectors
+            rows = self._recall(ROWS, plain, call)
+            return Held(rows.ids, rows.table.append_column(vectors.table.schema.field(0), vectors.table.column(0)))
         except _TooLarge:
             self.is_small = False
             return None
+
+    def _recall(self, what: str, columns: tuple[str, ...], call: Call) -> Held:
+        make = lambda: self._load_rows(columns, call)  # noqa: E731
+        return self._folder.memory.recall(what + self.table_name, self.state.token, make, call)
 
     def vectors(self, call: Call = UNBOUNDED) -> Vectors | None:
         """Return the vectors from memory, or None when they are too large for that."""
@@ -125,7 +139,7 @@ class Snapshot:
 
     def matching(self, where: Filter, call: Call = UNBOUNDED) -> Ids:
         """Return the ids of the rows that pass a filter, in ascending order."""
-        held = self.held(call)
+        held = self.held(where.columns, call)
         if held is not None:
             read = held.table.select(sorted(where.columns))
             return _passing(held.ids, read, where, call)[0]
@@ -157,7 +171,7 @@ class Snapshot:
 
     def take(self, ids: Ids, columns: tuple[str, ...], call: Call = UNBOUNDED) -> pa.Table:
         """Return some columns of the rows with these ids, in this order."""
-        held = self.held(call)
+        held = self.held(columns, call)
         if held is not None:
             positions = np.searchsorted(held.ids, ids)
             return held.table.select(list(columns)).take(pa.array(positions))
@@ -167,6 +181,15 @@ class Snapshot:
         order = np.argsort(found)
         positions = order[np.searchsorted(found, ids, sorter=order)]
         return self.layout.decode(stored, columns).take(pa.array(positions))
+
+    def sample(self, columns: tuple[str, ...], rows: int, call: Call = UNBOUNDED) -> pa.Table:
+        """Return some columns of at most so many rows from all over the table, the same ones every time."""
+        held = self.held(columns, call)
+        if held is not None:
+            return held.table.select(list(columns)).take(pa.array(spread(held.table.num_rows, rows)))
+        offsets = spread(self.row_count, rows).tolist()
+        wanted = self._table.take_offsets(offsets).select(self.layout.names(columns))
+        return self.layout.decode(run(wanted.to_arrow(), call), columns)
 
     def _batches(
         self, columns: tuple[str, ...], where: Filter | None, call: Call, *, limit: int | None = None
@@ -178,19 +201,20 @@ class Snapshot:
             query = query.limit(limit)
         yield from iterate(run(query.to_batches(max_batch_length=BATCH_ROWS), call), call)
 
-    def _load_rows(self, call: Call) -> Held:
+    def _load_rows(self, columns: tuple[str, ...], call: Call) -> Held:
         batches: list[pa.RecordBatch] = []
         room = self._folder.memory.limit
-        for batch in self._batches(self.columns, None, call):
+        for batch in self._batches(columns, None, call):
             room -= batch.nbytes
             if room < 0:
                 raise _TooLarge
             batches.append(batch)
         if not batches:
-            return Held(np.empty(0, dtype=np.uint64), self.dataset.schema.empty_table())
+            schema = pa.schema([self.dataset.schema.field(c) for c in columns])
+            return Held(np.empty(0, dtype=np.uint64), schema.empty_table())
         stored = pa.Table.from_batches(batches)
         ids = stored[ROW_ID].to_numpy()
-        table = self.layout.decode(stored, self.columns).combine_chunks()
+        table = self.layout.decode(stored, columns).combine_chunks()
         if not _ascends(ids):
             order = np.argsort(ids)
             ids, table = ids[order], table.take(pa.array(order))
@@ -198,7 +222,7 @@ class Snapshot:
 
     def _load_vectors(self, call: Call) -> Vectors:
         column = self.dataset.role("vector")
-        held = self.held(call)
+        held = self.held((column,), call)
         if held is not None:
             matrix, valid = matrix_of(_one_chunk(held.table[column]))
             return vectors(held.ids, matrix, valid)

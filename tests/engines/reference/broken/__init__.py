@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.engines.reference.broken import (
     declarations,
     documents,
+    estimates,
     graphs,
     loads,
     relations,
@@ -19,6 +20,7 @@ from tests.engines.reference.broken import (
 __all__ = [
     "declarations",
     "documents",
+    "estimates",
     "graphs",
     "loads",
     "relations",

@@ -157,15 +157,21 @@ class TakesTheRowCountForTheVersion(ReferenceEngine):
 
 @fault("test_the_row_count_is_true", kinds=ALL_KINDS)
 class RemembersTheFirstRowCount(ReferenceEngine):
-    def statistics(self, dataset: str) -> Statistics:
-        counts: dict[str, Statistics] = self.__dict__.setdefault("counts", {})
-        return counts.setdefault(dataset, super().statistics(dataset))
+    def statistics(self, dataset: str, part: str | None = None) -> Statistics:
+        counts: dict[object, Statistics] = self.__dict__.setdefault("counts", {})
+        return counts.setdefault((dataset, part), super().statistics(dataset, part))
 
 
 @fault("test_the_row_count_is_true")
 class CountsOneTooMany(ReferenceEngine):
-    def statistics(self, dataset: str) -> Statistics:
-        return Statistics((super().statistics(dataset).row_count or 0) + 1)
+    def statistics(self, dataset: str, part: str | None = None) -> Statistics:
+        return Statistics((super().statistics(dataset, part).row_count or 0) + 1)
+
+
+@fault("test_the_row_count_is_true")
+class GuessesWildly(ReferenceEngine):
+    def statistics(self, dataset: str, part: str | None = None) -> Statistics:
+        return Statistics(about=1_000_000)
 
 
 @fault("test_many_threads_get_right_answers", kinds=ALL_KINDS)
