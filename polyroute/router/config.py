@@ -1,7 +1,8 @@
 """The configuration: a TOML file, checked name by name, with `${VAR:default}` from the environment.
 
 Sections: `[engines.ID]` with `url` and the engine's options, `[routing]` with `load_balancing`, `[limits]` with
-`max_rows`, `max_bytes`, `timeout_s`, `[cache]` with the sizes and times of the result cache, `[resilience]` with the
+`max_rows`, `max_bytes`, `timeout_s`, `[optimizer]` with `verify_rate`,
+`[cache]` with the sizes and times of the result cache, `[resilience]` with the
 settings of the guard (see `resilience`); `state_dir` and `read_only` at the top. A name that is not known is refused
 with the nearest one.
 """
@@ -23,7 +24,7 @@ from polyroute.query import STRATEGIES
 from polyroute.router.limits import Limits
 from polyroute.router.resilience import SETTINGS, Resilience, resilience_from
 
-_SECTIONS = ("engines", "routing", "limits", "cache", "resilience", "state_dir", "read_only")
+_SECTIONS = ("engines", "routing", "optimizer", "limits", "cache", "resilience", "state_dir", "read_only")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([^}]*))?\}")
 
 T = TypeVar("T")
@@ -37,6 +38,7 @@ class Configuration:
     load_balancing: str = STRATEGIES[0]
     limits: Limits = field(default_factory=Limits)
     cache: CacheSettings = field(default_factory=CacheSettings)
+    verify_rate: float = 0.0
     resilience: Resilience = field(default_factory=Resilience)
     state_dir: str | None = None
     read_only: bool = False
@@ -76,6 +78,7 @@ def configuration_from(content: Mapping[str, object]) -> Configuration:
         load_balancing=str(strategy),
         limits=_made(Limits, _section(expanded, "limits", tuple(f.name for f in fields(Limits)))),
         cache=_made(CacheSettings, _section(expanded, "cache", tuple(f.name for f in fields(CacheSettings)))),
+        verify_rate=_share(_section(expanded, "optimizer", ("verify_rate",)).get("verify_rate", 0.0)),
         resilience=_made(lambda **s: resilience_from(s), _section(expanded, "resilience", SETTINGS)),
         state_dir=None if expanded.get("state_dir") is None else str(expanded["state_dir"]),
         read_only=bool(expanded.get("read_only", False)),
@@ -97,6 +100,12 @@ def _made(make: Callable[..., T], settings: Mapping[str, object]) -> T:
         return make(**settings)
     except (TypeError, ValueError) as exc:
         raise invalid(f"a setting has a wrong value: {exc}", hint=f"settings: {', '.join(settings)}") from exc
+
+
+def _share(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise invalid(f"verify_rate is a share from 0 to 1, not {value!r}", hint="0.01 checks one in a hundred")
+    return float(value)
 
 
 def _address(engine_id: str, given: object) -> str:

@@ -53,6 +53,7 @@ def connect(
         routing=replace(DEFAULT_ROUTING, load_balancing=configuration.load_balancing),
         cache=kept if cache is None else replace(kept, enabled=cache),
         resilience=configuration.resilience,
+        verify_rate=configuration.verify_rate,
     )
     try:
         for engine_id, url in configuration.engines.items():

@@ -29,7 +29,7 @@ from polyroute.result import QueryResult
 from polyroute.router.caching import Asked, CachedReads
 from polyroute.router.cancellation import new_call
 from polyroute.router.catalog import Catalog, Entry, Placement
-from polyroute.router.federation import SqlLane
+from polyroute.router.federation import Checks, SqlLane
 from polyroute.router.limits import Limits
 from polyroute.router.loads import DataMethods
 from polyroute.router.methods import How, OperationMethods
@@ -56,7 +56,8 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
 
     `state_dir` keeps what only the coordinator knows (None: a temporary folder); `read_only` refuses every write;
     `max_rows` and `max_bytes` cut answers, which then say `truncated`; `timeout_s` is the time limit of queries that
-    bring none; `cache` holds the sizes and times of the result cache.
+    bring none; `cache` holds the sizes and times of the result cache; `verify_rate` is the share of SQL statements
+    whose pushdown is verified unasked.
 
     >>> import polyroute
     >>> with polyroute.connect({"rel": "sqlite://"}) as db:
@@ -76,6 +77,7 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
         routing: Routing = DEFAULT_ROUTING,
         resilience: Resilience = Resilience(),
         cache: CacheSettings = CacheSettings(),
+        verify_rate: float = 0.0,
     ) -> None:
         self.read_only = read_only
         self.limits = Limits(max_rows, max_bytes, timeout_s)
@@ -94,7 +96,7 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
         if resilience.probe_every_s is not None:
             self._prober = Prober(self._engines.copy, self._guard.monitor, every_s=resilience.probe_every_s)
             self._prober.start()
-        self._sql = SqlLane(self)
+        self._sql = SqlLane(self, Checks(verify_rate))
         self._closed = False
 
     # the story of one operation
@@ -239,12 +241,14 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
         routing: Routing | None = None,
         timeout_s: float | None = None,
         pushdown: bool = True,
+        verify: bool = False,
     ) -> QueryResult:
         """Run a SQL statement in DuckDB's dialect over any engines.
 
         `params` are values for `$name` (a mapping) or `?` (a sequence). `pushdown=False` fetches every dataset whole
-        and answers in process: the plain form, which the planner must always agree with. Raises QUERY_INVALID for a
-        statement that is wrong, QUERY_TIMEOUT past the limit, and the errors of the engines that it reads.
+        and answers in process: the plain form, which the planner must always agree with; `verify=True` asks both ways
+        and holds whatever was pushed and changed the answer in quarantine. Raises QUERY_INVALID for a statement that is
+        wrong, QUERY_TIMEOUT past the limit, and the errors of the engines that it reads.
 
         >>> import polyroute
         >>> with polyroute.connect({"rel": "sqlite://"}) as db:
@@ -252,7 +256,7 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
         3.5
         """
         requirements, routing, call = self._how(requirements, routing, timeout_s)
-        return self._sql.run(sql, params, requirements, routing, call, pushdown=pushdown)
+        return self._sql.run(sql, params, requirements, routing, call, pushdown=pushdown, verify=verify)
 
     def explain(
         self,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import partial
 
 import pyarrow as pa
 from sqlglot import exp
@@ -22,6 +23,14 @@ from polyroute.plan import Plan
 from polyroute.query import Requirements, Routing
 from polyroute.result import QueryResult
 from polyroute.router.federation.bind_joins import BindGate
+from polyroute.router.federation.checking import (
+    Checks,
+    decided,
+    order_of,
+    pushdowns_of,
+    versions_of,
+    without_values,
+)
 from polyroute.router.federation.connection import Access, Connection, Manner
 from polyroute.router.federation.estimates import Estimator
 from polyroute.router.federation.fragments import QueryPlan
@@ -32,6 +41,8 @@ from polyroute.router.federation.planner import NotPlanned, Planner
 from polyroute.router.federation.runner import Run, shown
 from polyroute.router.federation.statement import Statement, named_parameters, parameters, read_statement
 from polyroute.router.federation.tables import described, shown_tables
+from polyroute.router.federation.verification import Pushdown
+from polyroute.router.federation.verification import verify as verify_answers
 from polyroute.router.federation.whole import WholeStatements
 from polyroute.sql.filters import Unsupported
 
@@ -46,9 +57,10 @@ _OF_THE_SITE = frozenset({DatabaseErrorCode.ENGINE_UNAVAILABLE, DatabaseErrorCod
 class SqlLane:
     """Runs SQL statements for a coordinator."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, checks: Checks) -> None:
         self._connection = connection
         self._plans = PlanCache()
+        self.checks = checks
         self._estimator = Estimator()
         self._gate = BindGate()
         self._whole = WholeStatements(connection, self._elsewhere)
@@ -62,8 +74,12 @@ class SqlLane:
         call: Call,
         *,
         pushdown: bool = True,
+        verify: bool = False,
     ) -> QueryResult:
-        """Run a statement and return its materialised answer; without `pushdown` in the plain form."""
+        """Run a statement and return its materialised answer; without `pushdown` in the plain form.
+
+        With `verify` it is run both ways, and answered in the plain form when the two differ.
+        """
         started = time.perf_counter()
         check_text("sql", sql, "'SELECT * FROM airports'")
         manner = Manner(requirements, routing, call)
@@ -80,7 +96,10 @@ class SqlLane:
             plan = self._planned(statement, values, manner) if pushdown else None
         else:
             values = parameters(named)
-        result = self._answered(plan, sql, values, manner, started)
+        if plan is not None and (verify or self.checks.due()):
+            result = self._checked(plan, sql, values, manner, required=verify)
+        else:
+            result = self._answered(plan, sql, values, manner, started)
         if self._connection.limits.bounds_answers:
             self._connection.limits.apply(result)
         return result
@@ -137,14 +156,23 @@ class SqlLane:
     # plans
 
     def _remembered(self, sql: str, manner: Manner) -> QueryPlan | None:
-        return self._plans.get(_key(sql, manner, in_place=True), self._connection.catalog.current_epoch())
+        return self._plans.get(
+            _key(sql, manner, in_place=True, held=self.checks.quarantine.epoch),
+            self._connection.catalog.current_epoch(),
+        )
 
     def _planned(
-        self, statement: Statement, params: Mapping[str, object], manner: Manner, *, in_place: bool = True
+        self,
+        statement: Statement,
+        params: Mapping[str, object],
+        manner: Manner,
+        *,
+        in_place: bool = True,
+        without: Pushdown | None = None,
     ) -> QueryPlan | None:
         """Return the plan of a statement, or None for what only the plain form answers."""
-        key = _key(statement.text, manner, in_place=in_place)
-        held = self._plans.get(key, self._connection.catalog.current_epoch())
+        key = _key(statement.text, manner, in_place=in_place, held=self.checks.quarantine.epoch)
+        held = self._plans.get(key, self._connection.catalog.current_epoch()) if without is None else None
         if held is not None:
             return held
         connection = self._connection
@@ -156,13 +184,47 @@ class SqlLane:
             manner.requirements,
             manner.routing,
             manner.call,
+            self._blocked if without is None else partial(self._blocked_with, without),
         )
         try:
             plan = planner.plan(statement, in_place=in_place)
         except NotPlanned:
             return None
-        self._plans.put(key, plan)
+        if without is None:
+            self._plans.put(key, plan)
         return plan
+
+    def _blocked(self, engine: str, kind: str, dataset: str, expression: str) -> bool:
+        quarantine = self.checks.quarantine
+        return bool(quarantine.epoch) and quarantine.blocks(*_pushdown(engine, kind, dataset, expression))
+
+    def _blocked_with(self, without: Pushdown, engine: str, kind: str, dataset: str, expression: str) -> bool:
+        blocked = self._blocked(engine, kind, dataset, expression)
+        return blocked or Pushdown(*_pushdown(engine, kind, dataset, expression)) == without
+
+    def _checked(
+        self, plan: QueryPlan, sql: str, params: Mapping[str, object], manner: Manner, *, required: bool
+    ) -> QueryResult:
+        """Run a statement with and without pushdown, and hold what changed its answer."""
+        statement = self._reread(sql)
+        positions = order_of(statement)
+
+        def without(pushdown: Pushdown) -> QueryResult:
+            rest = self._planned(self._reread(sql), params, manner, without=pushdown)
+            return self._answered(rest, sql, params, manner, time.perf_counter())
+
+        verified = verify_answers(
+            lambda: self._pushed(plan, sql, params, manner),
+            lambda: self._answered(None, sql, params, manner, time.perf_counter()),
+            versions_of(statement, self._connection.catalog),
+            pushdowns_of(plan, self._connection.catalog) if decided(statement) else (),
+            self.checks.quarantine,
+            ordered=positions is not None,
+            order_by=positions or (),
+            without=without,
+            required=required,
+        )
+        return verified.answer
 
     # answers
 
@@ -181,6 +243,13 @@ class SqlLane:
                 if exc.code not in _OF_THE_QUERY:
                     raise
         return _result(PlainRun(self._reread(sql), self._access(manner), params), started)
+
+    def _pushed(self, plan: QueryPlan, sql: str, params: Mapping[str, object], manner: Manner) -> QueryResult:
+        """Run a plan alone, whatever comes of it; the plain form only where an engine refuses a part."""
+        try:
+            return _result(Run(plan, self._access(manner), params, manner.call), time.perf_counter())
+        except Unsupported:
+            return self._answered(None, sql, params, manner, time.perf_counter())
 
     def _elsewhere(
         self, sql: str, params: Params, requirements: Requirements, routing: Routing, call: Call
@@ -212,10 +281,16 @@ class SqlLane:
         return None
 
 
-def _key(sql: str, manner: Manner, *, in_place: bool) -> Hashable:
+def _pushdown(engine: str, kind: str, dataset: str, expression: str) -> tuple[str, str, str, str]:
+    if kind == "merge":
+        return engine, kind, "", ""
+    return engine, kind, dataset, expression if kind == "keys" else without_values(expression, kind)
+
+
+def _key(sql: str, manner: Manner, *, in_place: bool, held: int) -> Hashable:
     requirements, routing = manner.requirements, manner.routing
     where = (routing.engine, routing.exclude) if routing.engine is not None or routing.exclude else None
-    return sql, in_place, where, requirements.consistency, requirements.max_staleness_s
+    return sql, in_place, held, where, requirements.consistency, requirements.max_staleness_s
 
 
 def _result(run: Run | PlainRun, started: float) -> QueryResult:

@@ -133,12 +133,21 @@ def distinct_arguments(node: exp.Expr, arguments: list[exp.Expr]) -> exp.Select:
 
 
 def _visible_ctes(select: exp.Expr) -> list[exp.Expr]:
-    """Return copies of the common table expressions that a SELECT sees, the outermost first."""
+    """Return copies of the common table expressions that a SELECT sees, the outermost first: of a WITH that it stands
+    in, those before its own.
+    """
     found: list[exp.Expr] = []
     node: exp.Expr | None = select
+    own: exp.Expr | None = None
     while node is not None:
         with_ = node.args.get("with_")
         if isinstance(with_, exp.With):
-            found = [c.copy() for c in with_.expressions if select not in c.walk()] + found
+            seen: list[exp.Expr] = []
+            for cte in with_.expressions:
+                if cte is own:
+                    break
+                seen.append(cte.copy())
+            found = seen + found
+        own = node if isinstance(node, exp.CTE) else own
         node = node.parent
     return found

@@ -9,7 +9,7 @@ pushed only ever leaves out rows that could not matter.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pyarrow as pa
 from sqlglot import exp
@@ -41,14 +41,19 @@ from polyroute.router.federation.lateral import (
 )
 from polyroute.router.federation.plain import stand_for
 from polyroute.router.federation.reductions import Edge, Reductions, find_reductions
-from polyroute.router.federation.scopes import INPUT, BaseColumn, Scopes
+from polyroute.router.federation.scopes import INPUT, Scopes
+from polyroute.router.federation.sharing import share_fetches
 from polyroute.router.federation.statement import FunctionCall, Statement, TableReference
-from polyroute.router.federation.subtrees import Home, Homes, push_subtrees, whole_statement
+from polyroute.router.federation.subtrees import Blocked, Home, Homes, push_subtrees, whole_statement
 from polyroute.router.selection import candidates
 from polyroute.sql.dialect import render
 from polyroute.sql.filters import Filter, parse_filter
 
 Columns = Mapping[str, str] | None
+
+
+def _nothing_blocked(engine: str, kind: str, dataset: str, fingerprint: str) -> bool:
+    return False
 
 
 class NotPlanned(Exception):
@@ -78,7 +83,9 @@ class Planner:
         requirements: Requirements,
         routing: Routing,
         call: Call,
+        blocked: Blocked = _nothing_blocked,
     ) -> None:
+        self._blocked = blocked
         self._catalog = catalog
         self._engines = engines
         self._estimator = estimator
@@ -99,11 +106,11 @@ class Planner:
         epoch = self._catalog.epoch
         inputs, systems = self._inputs(statement)
         homes = {name: self._homes(i) for name, i in inputs.items()}
-        if not statement.calls and (whole := whole_statement(tree, homes, self._params)) is not None:
+        if not statement.calls and (whole := whole_statement(tree, homes, self._params, self._blocked)) is not None:
             return QueryPlan(statement.text, (whole.fragment,), (), None, None, epoch)
         site = self._site(inputs, homes) if in_place else None
         store = None if site is None else site.store
-        selects = push_subtrees(tree, homes, store, self._params)
+        selects = push_subtrees(tree, homes, store, self._params, self._blocked)
         for select in selects:
             for name in select.inputs:
                 del inputs[name]
@@ -115,13 +122,16 @@ class Planner:
         reductions = find_reductions(Scopes(tree, columns))
         held = {n: home for n in inputs if (home := _at(homes[n], store)) is not None}
         scans = {name: self._scan(i, wanted[name], reductions) for name, i in inputs.items()}
-        edges = _usable(reductions.edges, inputs, held)
-        shared = _shared(scans, edges, held)
-        self._stand(inputs, systems, statement, shared, held)
+        edges = tuple(e for e in _usable(reductions.edges, inputs, held) if not self._keys_blocked(e, inputs))
+        fetched_scans = {n: scan for n, scan in scans.items() if n not in held}
+        sharing = share_fetches(
+            fetched_scans, edges, lambda n: self._estimator.rows(inputs[n].entry, inputs[n].scan.part)
+        )
+        self._stand(inputs, systems, statement, sharing.names, held)
         calls = [self._call_fragment(name, call, wanted[name]) for name, call in _named(statement.calls)]
-        fetched: list[Part] = [*(s.fragment for s in selects), *systems, *_united(scans, shared, held), *calls]
+        fetched: list[Part] = [*(s.fragment for s in selects), *systems, *sharing.scans, *calls]
         placed = None if site is None else _placed(site, scans, held)
-        return QueryPlan(statement.text, tuple(fetched), _renamed(edges, shared), render(tree), placed, epoch)
+        return QueryPlan(statement.text, tuple(fetched), sharing.edges, render(tree), placed, epoch)
 
     def _inputs(self, statement: Statement) -> tuple[dict[str, _Input], list[SystemFragment]]:
         inputs: dict[str, _Input] = {}
@@ -156,7 +166,8 @@ class Planner:
         first: dict[object, Home] = {}
         for name, item in inputs.items():
             for home in homes[name]:
-                if home.placement.engine.traits.hosts_merges:
+                engine = home.placement.engine
+                if engine.traits.hosts_merges and not self._blocked(engine.id, "merge", "", ""):
                     rows[home.store] = rows.get(home.store, 0) + self._estimator.rows(item.entry)
                     first.setdefault(home.store, home)
         return first[max(rows, key=lambda store: rows[store])] if rows else None
@@ -165,10 +176,14 @@ class Planner:
         """Return the fragment of an input: what is wanted of it, under the conditions that are filters."""
         pushed: dict[str, Filter] = {}
         kept = dict(reductions.kept.get(item.name, NOTHING))
+        scan_name = item.scan.dataset or ""
         for condition in reductions.conditions:
             if condition.input != item.name:
                 continue
             text = render(condition.tree)
+            if self._blocked(item.entry.primary.engine.id, "filter", scan_name, text):
+                kept[text] = "in quarantine: it changed an answer"
+                continue
             try:
                 pushed[text] = parse_filter(text, item.schema, self._params)
             except PolyrouteError as exc:
@@ -178,6 +193,11 @@ class Planner:
         seen_as = (item.entry.name, scan.part, tuple(pushed))
         rows = self._estimator.passing(item.entry, scan.part, list(pushed.values()), seen_as)
         return ScanFragment(item.name, scan.dataset or "", scan.part, columns, tuple(pushed), kept, rows)
+
+    def _keys_blocked(self, edge: Edge, inputs: Mapping[str, _Input]) -> bool:
+        target = inputs[edge.target.input]
+        engine, dataset = target.entry.primary.engine.id, target.scan.dataset or ""
+        return self._blocked(engine, "keys", dataset, edge.target.name)
 
     def _call_columns(self, call: FunctionCall) -> Columns:
         """Return the columns of a table function where they are known before it runs."""
@@ -276,42 +296,6 @@ def _usable(edges: Sequence[Edge], inputs: Mapping[str, _Input], held: Collectio
         if to is not None and to == from_:
             usable.append(edge)
     return tuple(usable)
-
-
-def _shared(scans: Mapping[str, ScanFragment], edges: Sequence[Edge], held: Collection[str]) -> dict[str, str]:
-    """Return which input each input is fetched with: two that ask for the same rows of one dataset are one fetch."""
-    shared: dict[str, str] = {}
-    first: dict[object, str] = {}
-    for name, scan in scans.items():
-        keys = frozenset((e.source, e.target.name) for e in edges if e.target.input == name)
-        same = (name in held, scan.dataset, scan.part, frozenset(scan.conditions), keys)
-        shared[name] = first.setdefault(same, name)
-    return shared
-
-
-def _united(scans: Mapping[str, ScanFragment], shared: Mapping[str, str], held: Collection[str]) -> list[ScanFragment]:
-    """Return the fragments that are fetched, each with the columns that any of its inputs wants."""
-    united: dict[str, ScanFragment] = {}
-    for name, scan in scans.items():
-        if name in held:
-            continue
-        before = united.get(shared[name])
-        if before is None:
-            united[shared[name]] = scan
-        elif before.columns is None or scan.columns is None:
-            united[shared[name]] = replace(before, columns=None)
-        else:
-            columns = (*before.columns, *(c for c in scan.columns if c not in before.columns))
-            united[shared[name]] = replace(before, columns=columns)
-    return list(united.values())
-
-
-def _renamed(edges: Sequence[Edge], shared: Mapping[str, str]) -> tuple[Edge, ...]:
-    def fetched(column: BaseColumn) -> BaseColumn:
-        return replace(column, input=shared.get(column.input, column.input))
-
-    renamed = (Edge(fetched(e.source), fetched(e.target)) for e in edges)
-    return tuple(dict.fromkeys(e for e in renamed if e.source.input != e.target.input))
 
 
 def _placed(site: Home, scans: Mapping[str, ScanFragment], held: Mapping[str, Home]) -> Site:

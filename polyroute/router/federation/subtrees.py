@@ -7,7 +7,7 @@ to its scan, which can take keys as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -47,27 +47,37 @@ class Subtree:
 
 
 Homes = Mapping[str, tuple[Home, ...]]
+Blocked = Callable[[str, str, str, str], bool]
 
 
-def whole_statement(tree: exp.Query, homes: Homes, params: Mapping[str, object]) -> Subtree | None:
+def whole_statement(tree: exp.Query, homes: Homes, params: Mapping[str, object], blocked: Blocked) -> Subtree | None:
     """Return the statement as one fragment where one engine runs it all; several engines may be able to."""
-    return _accepted(tree, homes, params, "__s0")
+    return _accepted(tree, homes, params, "__s0", blocked)
 
 
-def push_subtrees(tree: exp.Query, homes: Homes, site: object, params: Mapping[str, object]) -> list[Subtree]:
+def push_subtrees(
+    tree: exp.Query, homes: Homes, site: object, params: Mapping[str, object], blocked: Blocked
+) -> list[Subtree]:
     """Put inputs in the place of the largest queries that one engine runs whole; those at the site stay in place."""
     found: list[Subtree] = []
-    _visit(tree, homes, site, params, found)
+    _visit(tree, homes, site, params, found, blocked)
     return found
 
 
-def _visit(query: exp.Expr, homes: Homes, site: object, params: Mapping[str, object], found: list[Subtree]) -> None:
+def _visit(
+    query: exp.Expr,
+    homes: Homes,
+    site: object,
+    params: Mapping[str, object],
+    found: list[Subtree],
+    blocked: Blocked,
+) -> None:
     names = _inputs_of(query)
     stores = _common_stores(names, homes)
     if not names:
         return
     if stores and site not in stores and _reduces(query) and query.parent is not None:
-        accepted = _accepted(query, homes, params, f"__s{len(found)}")
+        accepted = _accepted(query, homes, params, f"__s{len(found)}", blocked)
         if accepted is not None:
             found.append(accepted)
             node = exp.to_table(accepted.fragment.name)
@@ -75,7 +85,7 @@ def _visit(query: exp.Expr, homes: Homes, site: object, params: Mapping[str, obj
             query.replace(exp.select(exp.Star()).from_(node))
             return
     for child in list(_child_queries(query)):
-        _visit(child, homes, site, params, found)
+        _visit(child, homes, site, params, found, blocked)
 
 
 def _common_stores(names: Sequence[str], homes: Homes) -> dict[object, Home]:
@@ -111,7 +121,9 @@ def _reduces(query: exp.Expr) -> bool:
     return any(isinstance(c, exp.AggFunc) or str(c.this).lower() in aggregate_names() for c in calls)
 
 
-def _accepted(query: exp.Expr, homes: Homes, params: Mapping[str, object], name: str) -> Subtree | None:
+def _accepted(
+    query: exp.Expr, homes: Homes, params: Mapping[str, object], name: str, blocked: Blocked
+) -> Subtree | None:
     names = _inputs_of(query)
     stores = _common_stores(names, homes)
     if not stores or not _is_closed(query):
@@ -125,7 +137,8 @@ def _accepted(query: exp.Expr, homes: Homes, params: Mapping[str, object], name:
             datasets.append(held[0].placement.dataset.name)
     op = BoundSelect(render(copy), tuple(dict.fromkeys(datasets)), params)
     engines = [home.placement.engine for home in stores.values()]
-    able = tuple(engine.id for engine in engines if _prepares(engine, op))
+    shown = ", ".join(op.datasets)
+    able = tuple(e.id for e in engines if not blocked(e.id, "select", shown, op.sql) and _prepares(e, op))
     return Subtree(SelectFragment(name, able, op.sql, op.datasets), tuple(names), _output(query)) if able else None
 
 

@@ -184,3 +184,12 @@ def test_a_lateral_call_reads_what_other_calls_gave(db: polyroute.DatabaseCoordi
         f"WITH q AS ({inner}) SELECT count(*) FROM (SELECT n.* FROM q, graph_neighbors('routes', q.node) n) x",
     ):
         assert [db.sql(sql, pushdown=pushed).scalar() for pushed in (True, False)] == [2, 2]
+
+
+def test_a_lateral_call_sees_no_later_siblings(db: polyroute.DatabaseCoordinator) -> None:
+    sql = (
+        "WITH a AS (SELECT n.node FROM airports p, graph_neighbors('routes', p.iata) n), "
+        "b AS (SELECT node FROM graph_neighbors('routes', 'JFK', where => 'km > 4000')) "
+        "SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b)"
+    )
+    assert [db.sql(sql, pushdown=pushed).one() for pushed in (True, False)] == [(4, 1), (4, 1)]
