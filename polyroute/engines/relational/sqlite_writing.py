@@ -140,7 +140,8 @@ def select_rows(
     names, _ = address_sql(table)
     pushed = negotiate(table, BoundScan(table.dataset, None, (), where))
     left = pushed.residual.columns if pushed.residual is not None else frozenset()
-    read = tuple(dict.fromkeys([*columns, *sorted(left)]))
+    # an Arrow table without columns has no rows either, and a filter may name none: 2 = 2
+    read = tuple(dict.fromkeys([*columns, *sorted(left)])) or tuple(table.dataset.schema.names[:1])
     sql = f"SELECT {', '.join(quoted(n) for n in (*names, *read))} FROM {quoted(table.name)}"
     params: list[Any] = []
     if pushed.where is not None:

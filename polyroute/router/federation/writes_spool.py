@@ -79,7 +79,7 @@ class Spool:
 def spooled(batches: Iterator[pa.RecordBatch], call: Call, *, max_bytes: int = IN_MEMORY_BYTES) -> Iterator[Spool]:
     """Read batches, at least one, to their end and give them as a spool, which is gone when the block ends.
 
-    Raises what the batches raise, RESOURCE_EXHAUSTED when the disk is full, and the code of the call's stop.
+    Raises what the batches raise, CAPACITY_EXCEEDED when the disk is full, and the code of the call's stop.
     """
     with tempfile.TemporaryDirectory(prefix="polyroute-write-") as folder:
         first = next(batches)

@@ -180,7 +180,7 @@ def _unlike() -> PolyrouteError:
 
 def _role(told: exp.Expr) -> tuple[str, tuple[str, ...]]:
     """Return one `name = column` of WITH (...)."""
-    if not isinstance(told, exp.Property):
+    if type(told) is not exp.Property:
         word = {"TemporaryProperty": "TEMP", "WithDataProperty": "WITH [NO] DATA"}.get(type(told).__name__, "this")
         raise invalid(
             f"a CREATE TABLE with {word} cannot be run",
