@@ -69,7 +69,7 @@ def test_the_configuration_sets_the_guard_and_its_signals(tmp_path: Path) -> Non
         assert len(heard) == 1
         ward = db._guard.wards("rel")[0]
         assert ward.limiter.limit == 7
-    assert ward.budget.left == pytest.approx(3.2), "the floor, and a tenth of each of two answers"
+        assert ward.budget.left == pytest.approx(3.2), "the floor, and a tenth of each of two answers"
         assert "polyroute-prober" in {t.name for t in threading.enumerate()}
     assert "polyroute-prober" not in {t.name for t in threading.enumerate()}
 
