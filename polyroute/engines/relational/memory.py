@@ -5,6 +5,7 @@ An Arrow table per dataset, scanned by the shared local evaluation; nothing outl
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
@@ -30,6 +31,7 @@ class MemoryEngine(Engine):
     def __init__(self) -> None:
         self._tables: dict[str, pa.Table] = {}
         self._datasets: dict[str, Dataset] = {}
+        self._lock = threading.RLock()
         self._resource: Resource[None] = Resource(
             "memory", Path(f"memory-{id(self)}"), None, lambda _: None, read_only=False, temporary=False
         )
@@ -57,12 +59,17 @@ class MemoryEngine(Engine):
         return evaluate_scan(self._tables[op.dataset.name], op, call)
 
     def load(self, spec: LoadSpec, call: Call) -> int:
-        """Take a table in, whole; an earlier one of the name goes away."""
+        """Take a table in, whole; an earlier one of the name goes away, unless the rows are to be appended to it."""
         table = pa.Table.from_batches(list(spec.batches()), spec.dataset.schema)
-        spec.before_commit()
-        self._tables[spec.dataset.name] = table
-        self._datasets = {**self._datasets, spec.dataset.name: spec.dataset}
-        return int(table.num_rows)
+        rows = table.num_rows
+        with self._lock:
+            held = self._tables.get(spec.dataset.name)
+            if spec.mode == "append" and held is not None:
+                table = pa.concat_tables([held, table])
+            spec.before_commit()
+            self._tables[spec.dataset.name] = table
+            self._datasets = {**self._datasets, spec.dataset.name: spec.dataset}
+        return int(rows)
 
     def drop(self, dataset: str, call: Call) -> None:
         """Forget a table."""

@@ -163,6 +163,13 @@ def test_nodes_of_a_graph_are_a_target(db: Database) -> None:
     assert "node key" in refused(db, "INSERT INTO routes.nodes SELECT 'XXX'", "CONSISTENCY_VIOLATION")
 
 
+def test_a_registered_table_keeps_its_rows(db: Database) -> None:
+    db.register("mine", [{"a": 1}])
+    write(db, "INSERT INTO mine SELECT 2")
+    db.load("mine", [{"a": 3}], engine="memory", mode="append")
+    assert rows(db, "SELECT a FROM mine ORDER BY a") == [(1,), (2,), (3,)]
+
+
 # columns
 
 
