@@ -25,7 +25,7 @@ class Fragment:
     """The part of a query that one engine answers by itself.
 
     `native` is what the engine is asked, `pushed` what of the query it does itself and `kept` what was not pushed, with
-    the reason. `bind_keys` says where the keys bound into it come from and `keys` how many there were; `depends_on`
+    the reason. `bind_keys` says which keys are bound into it, from where, and `keys` how many there were; `depends_on`
     names the fragments that have to run before it. An `in_place` fragment is read by the merge site where it lies, so
     its rows never move. `rows`, `bytes`, `ms` and `keys` are measured, so they are None until the plan has run;
     `attempts` are the runs that failed before the one that answered.

@@ -64,7 +64,7 @@ def facts(fragment: Fragment) -> Iterator[tuple[str, str]]:
     for what, why in fragment.kept.items():
         yield "not pushed", f"{what}: {why}"
     if fragment.bind_keys:
-        yield "keys", f"{_count(fragment.keys, 'key')} bound from {fragment.bind_keys}"
+        yield "keys", f"{'' if fragment.keys is None else f'{fragment.keys:,} '}bound: {fragment.bind_keys}"
     if fragment.depends_on:
         yield "after", ", ".join(fragment.depends_on)
     for attempt in fragment.attempts:
@@ -227,7 +227,5 @@ def _fitting(word: str, room: int) -> int:
     return len(word)
 
 
-def _count(number: int | None, thing: str) -> str:
-    if number is None:
-        return f"{thing}s"
+def _count(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"

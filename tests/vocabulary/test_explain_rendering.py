@@ -53,7 +53,7 @@ def analysed() -> Plan:
                 "scan",
                 "weather",
                 "scan(weather, keys=<42 values>)",
-                bind_keys="f1.iata",
+                bind_keys="origin from f1.iata",
                 keys=42,
                 rows=1_204,
                 bytes=90_000,
@@ -93,7 +93,7 @@ def test_a_tree_tells_all_there_is() -> None:
         "│    in place    read where it lies, its rows never moved\n"
         "├─ f3 = scan on ts: 1,204 rows, 87.9 KiB, 12.5 ms\n"
         "│    asked       scan(weather, keys=<42 values>)\n"
-        "│    keys        42 keys bound from f1.iata\n"
+        "│    keys        42 bound: origin from f1.iata\n"
         "│    after       f1\n"
         "│    failed      ENGINE_UNAVAILABLE on pg, went on to ts2\n"
         "│                QUERY_TIMEOUT on ts2, went on to ts\n"
@@ -102,10 +102,12 @@ def test_a_tree_tells_all_there_is() -> None:
 
 
 def test_a_plan_that_has_not_run_shows_estimates_only() -> None:
-    plan = Plan("SELECT ...", "SELECT * FROM f1", "duckdb", [Fragment("f1", "rel", "scan", "a", "a", bind_keys="f0.x")])
+    plan = Plan(
+        "SELECT ...", "SELECT * FROM f1", "duckdb", [Fragment("f1", "rel", "scan", "a", "a", bind_keys="x from f0.x")]
+    )
     assert plan_text(plan) == (
         "merge at duckdb\n├─ SELECT * FROM f1\n└─ f1 = scan on rel\n     asked       a\n"
-        "     keys        keys bound from f0.x"
+        "     keys        bound: x from f0.x"
     )
     plan.fragments[0].estimated_rows = 1
     assert "f1 = scan on rel: about 1 row\n" in str(plan)
@@ -205,7 +207,7 @@ def test_html_tells_the_same() -> None:
         "LEFT JOIN f3",
         "SELECT iata, city FROM airports WHERE elevation_ft > 5000",
         "order: text is ordered by bytes here",
-        "42 keys bound from f1.iata",
+        "42 bound: origin from f1.iata",
         "1 row (about 100 expected), 2.0 KiB, 1.2 ms",
         "QUERY_TIMEOUT on ts2, went on to ts",
         "read where it lies",
