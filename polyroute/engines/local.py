@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from polyroute.engines.call import UNBOUNDED, Call
 from polyroute.engines.resources.scratch import query_arrow
-from polyroute.sql.filters import DUCKDB, Unsupported, to_arrow, to_sql
+from polyroute.sql.filters import DUCKDB, Unsupported, mask_arrow, to_arrow, to_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,9 @@ def evaluate(
 ) -> pa.Table:
     """Filter, order, cut and project a table, in this order, as DuckDB would; types stay as they are."""
     if where is not None:
-        table = filter_table(table, where, call)
+        shown = list(dict.fromkeys([*columns, *(key.column for key in order)]))
+        # a row is counted even where none of its columns is shown
+        table = filter_table(table, where, call, columns=shown or table.column_names[:1])
     if order:
         table = table.take(order_indices(table, order, limit, call))
     if limit is not None:
@@ -54,16 +56,39 @@ def evaluate(
     return table.select(list(columns))
 
 
-def filter_table(table: pa.Table, where: Filter, call: Call = UNBOUNDED) -> pa.Table:
-    """Keep the rows for which the filter is true, in their order."""
+def filter_table(
+    table: pa.Table, where: Filter, call: Call = UNBOUNDED, *, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Keep the rows for which the filter is true, in their order; of the columns all, or those wanted."""
+    shown = table if columns is None else table.select(list(columns))
     try:
-        return table.filter(to_arrow(where))
+        mask = mask_arrow(where, table)
     except Unsupported:
-        return table.filter(pa.array(filter_mask(table, where, call)))
+        return _filter_otherwise(table, where, call, shown)
+    if isinstance(mask, pa.Scalar):
+        return shown if mask.as_py() else shown.slice(0, 0)
+    return shown.filter(mask)
+
+
+def _filter_otherwise(table: pa.Table, where: Filter, call: Call, shown: pa.Table) -> pa.Table:
+    try:
+        return table.filter(to_arrow(where)).select(shown.column_names)
+    except Unsupported:
+        return shown.filter(pa.array(_ask_duckdb(table, where, call)))
 
 
 def filter_mask(table: pa.Table, where: Filter, call: Call = UNBOUNDED) -> NDArray[np.bool_]:
     """Return a mask of `table.num_rows` booleans: whether each row passes; a NULL result does not."""
+    try:
+        mask = mask_arrow(where, table)
+    except Unsupported:
+        return _ask_duckdb(table, where, call)
+    if isinstance(mask, pa.Scalar):
+        return np.full(table.num_rows, bool(mask.as_py()), dtype=np.bool_)
+    return np.asarray(mask.fill_null(False).to_numpy(), dtype=np.bool_)
+
+
+def _ask_duckdb(table: pa.Table, where: Filter, call: Call) -> NDArray[np.bool_]:
     rendered = to_sql(where, DUCKDB)
     read = table.select([n for n in table.column_names if n in where.columns])
     row, numbered = _numbered(read)

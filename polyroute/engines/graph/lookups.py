@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from polyroute.sql.filters import Filter
 
 _BUILT_AFTER = 8
-_ROWS_PER_KEY = 16
+_ROWS_PER_KEY = 64
+_SHARE = 8
+"""Taking rows one by one is quicker than a pass only where they are few: one in eight."""
 
 
 def narrowed(snapshot: GraphSnapshot, op: BoundScan) -> pa.Table:
@@ -72,15 +74,19 @@ def _edge_rows(snapshot: GraphSnapshot, where: Filter | None) -> Numbers | None:
         if values is None or not _pays(snapshot, snapshot.edges, values):
             continue
         index = snapshot.index
-        if len(index.edges) < snapshot.edges.num_rows:
-            return None  # an edge without one of its ends is in no row
-        return _edges_of(index.out if outwards else index.back, _numbers(index, values))
+        # every edge is in a row: texts and whole numbers that are ends are never NULL
+        rows = _edges_of(index.out if outwards else index.back, _numbers(index, values))
+        return rows if len(rows) * _SHARE <= snapshot.edges.num_rows else None
     return None
 
 
 def _edges_of(rows: Adjacency, nodes: Numbers) -> Numbers:
-    parts = [rows.edges[rows.offsets[node] : rows.offsets[node + 1]] for node in nodes.tolist()]
-    return np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
+    """Return the edges in the rows of some nodes, in the order of the edge table."""
+    starts = rows.offsets[nodes]
+    lengths = rows.offsets[nodes + 1] - starts
+    before = np.cumsum(lengths) - lengths
+    places = np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
+    return np.sort(rows.edges[places])
 
 
 def _node_rows(snapshot: GraphSnapshot, where: Filter | None) -> Numbers | None:

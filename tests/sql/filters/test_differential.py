@@ -20,6 +20,7 @@ from polyroute.sql.filters import (
     Unsupported,
     and_,
     encode_sqlite,
+    mask_arrow,
     parse_filter,
     split,
     to_arrow,
@@ -79,6 +80,13 @@ def by_arrow(table: pa.Table, filter_: Filter) -> list[int]:
     return table.filter(to_arrow(filter_))["id"].to_pylist()
 
 
+def by_mask(table: pa.Table, filter_: Filter) -> list[int]:
+    mask = mask_arrow(filter_, table)
+    if isinstance(mask, pa.Scalar):
+        return table["id"].to_pylist() if mask.as_py() else []
+    return table.filter(mask)["id"].to_pylist()
+
+
 def parsed(text: str, params: dict[str, object]) -> Filter | None:
     try:
         return parse_filter(text, SCHEMA, params)
@@ -99,7 +107,7 @@ def test_every_renderer_agrees_with_duckdb(duck, seed):
             continue
         assert filter_ is not None, f"refused: {draft.text} {draft.params}"
         assert by_duckdb(duck, table, filter_) == wanted, f"duckdb: {draft.text} {draft.params}"
-        for run in (by_sqlite, by_python, by_arrow):
+        for run in (by_sqlite, by_python, by_arrow, by_mask):
             try:
                 found = run(table, filter_)
             except Unsupported:

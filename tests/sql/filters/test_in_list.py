@@ -22,6 +22,7 @@ from polyroute.sql.filters import (
     InList,
     Unsupported,
     encode_sqlite,
+    mask_arrow,
     parse_filter,
     to_arrow,
     to_lance,
@@ -147,6 +148,10 @@ def by_arrow(filter_: Filter) -> list[int]:
     return TABLE.filter(to_arrow(filter_))["id"].to_pylist()
 
 
+def by_mask(filter_: Filter) -> list[int]:
+    return TABLE.filter(mask_arrow(filter_, TABLE))["id"].to_pylist()
+
+
 @settings(max_examples=120, deadline=None, derandomize=True)
 @given(drawn=lists(), text=CONDITIONS)
 def test_every_way_to_look_up_a_list_finds_the_same_rows(
@@ -163,7 +168,7 @@ def test_every_way_to_look_up_a_list_finds_the_same_rows(
     expected = by_definition(duck, name, given, text) if given else None
     if expected is not None:
         assert found == expected, f"{condition} {values}"
-    for way in (by_sqlite, by_python, by_arrow):
+    for way in (by_sqlite, by_python, by_arrow, by_mask):
         try:
             assert way(filter_) == found, f"{way.__name__}: {condition} {values}"
         except Unsupported:
