@@ -15,7 +15,7 @@ from polyroute.engines.call import UNBOUNDED
 from polyroute.engines.faults import FaultyEngine
 from polyroute.engines.loading.loader import Definition, load
 from polyroute.engines.loading.sources import from_documents
-from polyroute.errors import BreakerConfig, BudgetConfig, DatabaseErrorCode
+from polyroute.errors import BreakerConfig, BudgetConfig, DatabaseErrorCode, Outcome
 from polyroute.operations import RelationalGet
 from polyroute.optimizer.cache import CacheSettings
 from polyroute.router.catalog import Placement
@@ -103,12 +103,17 @@ def placements(*error_rates: float) -> Iterator[Placements]:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of writes whose replies were lost now and then: rows that are there, and rows that are there twice."""
+    """What came of writes whose replies were lost now and then.
+
+    `lost` rows were acknowledged and are not there, `duplicates` are there twice; `asked_again` counts the errors, with
+    an unknown outcome, after which the caller repeated a write under its key.
+    """
 
     acknowledged: int
     lost: int
     duplicates: int
     replies_lost: int
+    asked_again: int
 
 
 def writes(count: int, folder: Path, *, lost_reply_rate: float = 0.1) -> Written:
@@ -118,13 +123,27 @@ def writes(count: int, folder: Path, *, lost_reply_rate: float = 0.1) -> Written
         db.register_engine(engine, "rel")
         db.load("log", [{"entry": -1, "text": ""}], engine="rel", show_progress=False)
         engine.lost_reply_rate = lost_reply_rate
-        acknowledged, calls = [], engine.calls
+        acknowledged, asked_again, calls = list[int](), 0, engine.calls
         for i in range(count):
-            sql = f"INSERT INTO log VALUES ({i}, 'x')"
-            db.sql(sql, requirements=Requirements(idempotency_key=f"w{i}"))
+            asked_again += _write(db, i)
             acknowledged.append(i)
         engine.lost_reply_rate = 0.0
         replies_lost = engine.calls - calls - count
         entries = [row[0] for row in db.scan("log", where="entry >= 0", columns=["entry"])]
     held = set(entries)
-    return Written(len(acknowledged), sum(i not in held for i in acknowledged), len(entries) - len(held), replies_lost)
+    lost = sum(i not in held for i in acknowledged)
+    return Written(len(acknowledged), lost, len(entries) - len(held), replies_lost, asked_again)
+
+
+def _write(db: DatabaseCoordinator, entry: int) -> int:
+    """Insert a row until that is acknowledged, under one key; return how often the caller had to ask again."""
+    asked_again = 0
+    while True:
+        try:
+            db.sql(f"INSERT INTO log VALUES ({entry}, 'x')", requirements=Requirements(idempotency_key=f"w{entry}"))
+        except PolyrouteError as exc:
+            if exc.outcome is not Outcome.UNKNOWN:
+                raise
+            asked_again += 1
+        else:
+            return asked_again
