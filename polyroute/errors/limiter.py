@@ -93,9 +93,9 @@ class ConcurrencyLimiter:
         return len(self._places)
 
     @property
-    def lowered(self) -> bool:
-        """Whether overload holds the limit below where it started."""
-        return self._limit < min(self._config.initial, self._capped)
+    def lowered_at(self) -> float:
+        """When overload lowered the limit last, by the clock of who told of it; minus infinity if it never did."""
+        return self._decreased_at
 
     def enter(self, wait_s: float | None = None) -> bool:
         """Take a place, waiting for one at most that long (None: as long as it takes); false where there was none."""

@@ -44,6 +44,7 @@ class Monitor:
         self._lookups: Lookups | None = None
         self._lookups_seen = (0, 0)
         self._next_check = -math.inf
+        self._next_look: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
     def timings(self, engine: str, operation: str) -> Timings:
@@ -56,7 +57,7 @@ class Monitor:
                 found = self._timings[key] = Timings(
                     limit_s=math.inf if limit_s is None else limit_s,
                     exceeded=lambda seconds: self._tell_exceeded(engine, operation, seconds),
-                    checked=self.check_when_due,
+                    checked=lambda: self._look_at(engine, operation),
                 )
             return found
 
@@ -98,21 +99,15 @@ class Monitor:
 
     def degraded(self) -> dict[tuple[str, str], float]:
         """Return the operations that became slow, by engine, with how many times slower they are than before."""
-        now, found = self._clock(), dict[tuple[str, str], float]()
-        for key, timings in self._held().items():
-            earlier, recent = timings.split(now=now, window_s=_RECENT_S)
-            if min(earlier.answered.count, recent.answered.count) < self.thresholds.degraded_calls:
-                continue
-            usual, present = earlier.answered.quantile(0.95), recent.answered.quantile(0.95)
-            if usual and present and present >= self.thresholds.degraded_factor * usual:
-                found[key] = present / usual
-        return found
+        now = self._clock()
+        factors = {key: self._slower(timings, now) for key, timings in self._held().items()}
+        return {key: factor for key, factor in factors.items() if factor is not None}
 
     def check_when_due(self) -> None:
-        """Check the thresholds, unless that was done less than a slot ago."""
+        """Check the thresholds, unless nobody listens or that was done less than a slot ago."""
         now = self._clock()
         with self._lock:
-            if now < self._next_check:
+            if not self.signals.heard or now < self._next_check:
                 return
             self._next_check = now + SLOT_S
         self.check()
@@ -120,14 +115,8 @@ class Monitor:
     def check(self) -> None:
         """Check the thresholds now and signal what passes them."""
         now = self._clock()
-        for (engine, operation), factor in self.degraded().items():
-            self.signals.tell(
-                DatabaseErrorCode.PERFORMANCE_DEGRADED,
-                f"{operation} on {engine} takes {factor:.1f} times as long as before (95th percentile, last minute)",
-                engine=engine,
-                about=(engine, operation),
-                at=now,
-            )
+        for (engine, operation), timings in self._held().items():
+            self._check_latency(engine, operation, timings, now)
         self._check_cache(now)
 
     def tell_degraded(self, engine: str, what: str) -> None:
@@ -145,6 +134,36 @@ class Monitor:
     def _held(self) -> dict[tuple[str, str], Timings]:
         with self._lock:
             return dict(self._timings)
+
+    def _look_at(self, engine: str, operation: str) -> None:
+        """Check one operation whose buffer was full: a query pays for it, so it is one at a time."""
+        now, key = self._clock(), (engine, operation)
+        if not self.signals.heard or now < self._next_look.get(key, -math.inf):
+            return
+        self._next_look[key] = now + SLOT_S
+        self._check_latency(engine, operation, self.timings(engine, operation), now)
+        self._check_cache(now)
+
+    def _check_latency(self, engine: str, operation: str, timings: Timings, now: float) -> None:
+        factor = self._slower(timings, now)
+        if factor is not None:
+            self.signals.tell(
+                DatabaseErrorCode.PERFORMANCE_DEGRADED,
+                f"{operation} on {engine} takes {factor:.1f} times as long as before (95th percentile, last minute)",
+                engine=engine,
+                about=(engine, operation),
+                at=now,
+            )
+
+    def _slower(self, timings: Timings, now: float) -> float | None:
+        """Return how many times slower the last minute was than the time before, past the threshold; else None."""
+        earlier, recent = timings.split(now=now, window_s=_RECENT_S)
+        if min(earlier.answered.count, recent.answered.count) < self.thresholds.degraded_calls:
+            return None
+        usual, present = earlier.answered.quantile(0.95), recent.answered.quantile(0.95)
+        if not usual or not present or present < self.thresholds.degraded_factor * usual:
+            return None
+        return present / usual
 
     def _check_cache(self, now: float) -> None:
         if self._lookups is None:

@@ -67,6 +67,11 @@ class Signals:
         self._told: dict[tuple[DatabaseErrorCode, Hashable], float] = {}
         self._lock = threading.Lock()
 
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._callbacks)
+
     def subscribe(self, callback: Callable[[PerformanceError], object]) -> Callable[[], None]:
         """Call back at every signal from now on; what is returned ends that."""
         with self._lock:

@@ -118,11 +118,11 @@ def _of_guard(engine: Engine, guard: Guard) -> list[Finding]:
     if held_back:
         advice = f"{engine.id} failed repeatedly: see error_statistics(); it is tried again by itself"
         found.append(Finding(engine.id, f"breaker open for {', '.join(held_back)}", advice))
-    if wards and wards[0].limiter.lowered:
+    if wards and wards[0].limiter.lowered_at >= guard.clock() - _LATELY_S:
         limiter = wards[0].limiter
         advice = f"{engine.id} is overloaded: send reads to a replica (db.replicate), or fewer at once"
         found.append(Finding(engine.id, f"held to {limiter.limit} calls at once by overload", advice))
-    if wards and wards[0].budget.left < 1.0:
+    if wards and wards[0].budget.left < 1.0 and guard.monitor.error_statistics(_LATELY_S).get(engine.id):
         advice = f"{engine.id} fails more often than repetitions may make up for: see error_statistics()"
         found.append(Finding(engine.id, "no more repetitions for now", advice))
     return found

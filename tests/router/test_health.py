@@ -78,11 +78,15 @@ def test_overload_degrades(engine: FaultyEngine, clock: Clock) -> None:
     limiter.enter()
     limiter.leave_overloaded(clock.now, clock.now)
     assert report(engine, guard).engines[0].reason == "held to 7 calls at once by overload"
+    clock.now += 61.0
+    assert report(engine, guard).overall == "healthy"
 
 
 def test_a_spent_budget_degrades(engine: FaultyEngine, clock: Clock) -> None:
     guard = guard_of(clock, budget=BudgetConfig(floor=1.0))
     assert guard.ward(engine, "scan").budget.withdraw()
+    assert report(engine, guard).overall == "healthy"
+    guard.monitor.failed("rel", "scan", DatabaseErrorCode.ENGINE_TIMEOUT, 1.0)
     assert report(engine, guard).engines[0].reason == "no more repetitions for now"
 
 

@@ -61,7 +61,7 @@ class Attempts:
     def __init__(self, protection: Protection, monitor: Monitor, clock: Callable[[], float]) -> None:
         self.monitor = monitor
         self._protection = protection
-        self._clock = clock
+        self.clock = clock
         self._wards: dict[tuple[str, str], Ward] = {}
         self._limiters: dict[str, ConcurrencyLimiter] = {}
         self._budgets: dict[str, RetryBudget] = {}
@@ -70,20 +70,21 @@ class Attempts:
 
     def attempt(self, ward: Ward, op: Bound, call: Call, write: bool) -> tuple[Answer, float]:
         """Make one call and note how it went; raise `NotSent` where it is not let out."""
-        breaker = ward.breaker
-        if not breaker.allow():
-            raise ward.left_alone()
-        if not ward.limiter.enter(0.0):
+        limiter, breaker = ward.limiter, ward.breaker
+        if not limiter.enter(0.0):
             self._await_place(ward, call)
-        started = self._clock()
+        if not breaker.allow():
+            limiter.leave()
+            raise ward.left_alone()
+        started = self.clock()
         try:
             answer = run(ward.engine, op, call, write=write)
         except BaseException as exc:
             self._note_failure(ward, exc, call, started)
             raise
-        ended = self._clock()
+        ended = self.clock()
         seconds = ended - started
-        ward.limiter.leave()
+        limiter.leave()
         breaker.record(True, seconds)
         ward.budget.deposit()
         ward.timings.observe(ended, seconds)
@@ -120,8 +121,8 @@ class Attempts:
                 self._limiters[engine.id] = limiter
             budget = self._budgets.get(engine.id)
             if budget is None:
-                budget = self._budgets[engine.id] = RetryBudget(protection.budget, clock=self._clock)
-            breaker = CircuitBreaker(protection.breaker, clock=self._clock)
+                budget = self._budgets[engine.id] = RetryBudget(protection.budget, clock=self.clock)
+            breaker = CircuitBreaker(protection.breaker, clock=self.clock)
             timings = self.monitor.timings(engine.id, operation)
             made = Ward(engine, operation, breaker, timings, limiter, budget)
             self._wards[engine.id, operation] = made
@@ -129,21 +130,19 @@ class Attempts:
 
     def _await_place(self, ward: Ward, call: Call) -> None:
         """Wait for a place as long as the call has time and the limit's patience lasts."""
-        began = self._clock()
+        began = self.clock()
         left_s = self._protection.concurrency.patience_s
-        try:
-            # who cannot be cancelled need not look up now and then
-            while not ward.limiter.enter(left_s if call is UNBOUNDED else min(left_s, _STEP_S)):
-                left_s = self._protection.concurrency.patience_s - (self._clock() - began)
-                if left_s <= 0.0 or call is UNBOUNDED:
-                    raise ward.crowded()
-                call.check()
-        except BaseException:
-            ward.breaker.release(self._clock() - began)
-            raise
+        # who cannot be cancelled need not look up now and then
+        while not ward.limiter.enter(left_s if call is UNBOUNDED else min(left_s, _STEP_S)):
+            if not ward.admits:
+                raise ward.left_alone()
+            left_s = self._protection.concurrency.patience_s - (self.clock() - began)
+            if left_s <= 0.0 or call is UNBOUNDED:
+                raise ward.crowded()
+            call.check()
 
     def _note_failure(self, ward: Ward, exc: BaseException, call: Call, started: float) -> None:
-        now = self._clock()
+        now = self.clock()
         seconds = now - started
         if not isinstance(exc, PolyrouteError) or call.cancelled:
             # given up by the caller, or refused as no work of this engine: that says nothing of its health

@@ -111,7 +111,7 @@ class Guard(Attempts):
 
     def _usual_s(self, ward: Ward) -> float:
         """Return how long a call may take before it is unusual."""
-        seen = ward.timings.sums(now=self._clock(), window_s=_LATELY_S).answered
+        seen = ward.timings.sums(now=self.clock(), window_s=_LATELY_S).answered
         usual = seen.quantile(0.95) if seen.count >= self._hedging.known_calls else None
         return self._hedging.delay_s if usual is None else usual
 

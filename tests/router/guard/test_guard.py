@@ -185,7 +185,7 @@ def test_overload_lowers_the_limit_and_quiet_raises_it(world: World) -> None:
     world.primary.tell(Code.ENGINE_OVERLOADED)
     assert read(guard, world) == "primary"
     assert limiter.limit == 48
-    assert limiter.lowered
+    assert limiter.lowered_at == 1000.0
 
 
 def test_a_call_waits_for_its_place_and_its_deadline_ends_that(world: World) -> None:
