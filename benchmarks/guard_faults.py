@@ -89,6 +89,7 @@ def _peers() -> dict[str, Callable[[Callable[[], None]], object]]:
     if importlib.util.find_spec("stamina") is not None:
         import stamina
 
+        stamina.instrumentation.set_on_retry_hooks(())
         quick = stamina.retry(on=ConnectionError, attempts=4, wait_initial=0.0, wait_max=0.0, wait_jitter=0.0)
         found["stamina"] = lambda work: quick(work)()
     return found
