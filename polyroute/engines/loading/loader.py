@@ -22,7 +22,7 @@ from polyroute.engines.loading.sources import Source, from_table
 from polyroute.errors import invalid, unknown_name
 from polyroute.sql.types import conform
 
-_COLUMN_ROLES = ("vector", "time", "source", "target")
+COLUMN_ROLES = ("vector", "time", "source", "target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def _new_dataset(
         for column in key:
             if column not in columns and not (engine.kind == "document" and column == "_id"):
                 raise unknown_name("key column", column, columns)
-    for role in _COLUMN_ROLES:
+    for role in COLUMN_ROLES:
         if role in roles and roles[role] not in columns:
             raise unknown_name(f"{role} column", roles[role], columns)
     for role in _NEEDED.get(engine.kind, ()):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TypeAlias
 
 import pyarrow as pa
 from sqlglot import exp
@@ -22,18 +22,31 @@ from polyroute.engines.loading.loader import Definition, load
 from polyroute.engines.loading.sources import Source
 from polyroute.errors import DatabaseErrorCode, PolyrouteError, invalid, unknown_name
 from polyroute.result import QueryResult, Rows
-from polyroute.router.catalog import Catalog, Entry
+from polyroute.router.catalog import Entry
+from polyroute.router.federation.connection import Connection
 from polyroute.router.federation.statement import read_statement
-from polyroute.router.federation.writes_columns import create_columns, insert_columns, no_rows, renamed, target_column
+from polyroute.router.federation.writes_columns import (
+    create_columns,
+    defined,
+    insert_columns,
+    no_rows,
+    renamed,
+    target_column,
+)
 from polyroute.router.federation.writes_conflicts import check_distinct, conflict_columns, new_only
 from polyroute.router.federation.writes_spool import Spool, spooled
-from polyroute.router.federation.writes_statement import Create, Insert, inserted, read_create, read_insert, target
-from polyroute.router.federation.writes_subqueries import Evaluated, localised
+from polyroute.router.federation.writes_statement import (
+    Create,
+    Insert,
+    queries,
+    read_create,
+    read_insert,
+    sources,
+    target,
+)
+from polyroute.router.federation.writes_subqueries import Evaluated, by_keys, localised
 from polyroute.sql.dialect import render
 from polyroute.sql.filters import Unsupported
-
-if TYPE_CHECKING:
-    from polyroute.optimizer import ExecutionRecords
 
 Params: TypeAlias = "Mapping[str, object]"
 
@@ -42,18 +55,6 @@ Execute: TypeAlias = "Callable[[str, Params], QueryResult]"
 
 # what may come of pushing alone
 _OF_THE_QUERY = frozenset({DatabaseErrorCode.QUERY_INVALID, DatabaseErrorCode.QUERY_EXECUTION_FAILED})
-
-
-class Connection(Protocol):
-    """What a write needs of the coordinator."""
-
-    catalog: Catalog
-    executions: ExecutionRecords
-    read_only: bool
-
-    @property
-    def engines(self) -> Mapping[str, Engine]:
-        """The engines by id."""
 
 
 class SqlWrite:
@@ -82,9 +83,7 @@ class SqlWrite:
             return self._create(read_create(tree), params)
         if isinstance(tree, exp.Insert):
             return self._insert_anywhere(sql, tree, params)
-        if self._is_local(tree):
-            return self._execute(sql, params)
-        return self._change(tree, params)
+        return self._change(sql, tree, params)
 
     def _insert_anywhere(self, sql: str, tree: exp.Insert, params: Params) -> QueryResult:
         if not self._is_local(tree):
@@ -92,9 +91,8 @@ class SqlWrite:
         try:
             return self._execute(sql, params)
         except PolyrouteError as exc:
-            if not isinstance(exc.__cause__, Unsupported):
+            if not _has_not_the_words(exc):
                 raise
-        # the engine holds all of it, and has not the words: then its rows go the long way
         return self._insert(read_insert(tree), params)
 
     # what one engine can do alone
@@ -104,8 +102,8 @@ class SqlWrite:
         engine = self._entry(target(tree)[0])[0].primary.engine
         if "relational_execute" not in engine.operations:
             return False
-        return all(self._holds(engine, query) for query in _queries(tree)) and all(
-            self._has(engine, tuple(p.name for p in table.parts)) for table in _sources(tree)
+        return all(self._holds(engine, query) for query in queries(tree)) and all(
+            self._has(engine, tuple(p.name for p in table.parts)) for table in sources(tree)
         )
 
     def _holds(self, engine: Engine, query: exp.Expr) -> bool:
@@ -203,11 +201,8 @@ class SqlWrite:
         self._connection.catalog.check_load(name, [engine.id])
         with self._spooled(write.query, params) as spool:
             names = create_columns(write.columns, spool.schema.names)
-            spelled = {n.lower(): n for n in names}
-            key = tuple(spelled.get(k.lower(), k) for k in write.key)
-            roles = {role: spelled.get(c.lower(), c) for role, c in write.roles.items()}
-            mode = "replace" if write.replace else "create"
-            self._load(engine, name, renamed(spool, names), mode, Definition(key, roles), started, "create")
+            mode, definition = "replace" if write.replace else "create", defined(write, names)
+            self._load(engine, name, renamed(spool, names), mode, definition, started, "create")
             return self._result(engine, spool.rows, started)
 
     def _new_target(self, write: Create) -> tuple[Engine, str]:
@@ -259,16 +254,24 @@ class SqlWrite:
 
     # rows that are there, by what other engines say
 
-    def _change(self, tree: exp.Expr, params: Params) -> QueryResult:
-        """Run an UPDATE or DELETE whose subqueries read other engines: these are answered first."""
+    def _change(self, sql: str, tree: exp.Expr, params: Params) -> QueryResult:
+        """Run an UPDATE or DELETE; subqueries that read other engines are answered first."""
         entry = self._entry(target(tree)[0])[0]
         engine = self._writable(entry)
         if "relational_execute" not in engine.operations:
             raise invalid(
                 f"{engine.id} runs no UPDATE or DELETE", hint=f"it offers {', '.join(sorted(engine.operations))}"
             )
-        local = localised(tree, entry.dataset, lambda query: self._holds(engine, query), self._evaluated(params))
-        return self._execute(render(local), params)
+        evaluated = self._evaluated(params)
+        if not self._is_local(tree):
+            sql = render(localised(tree, entry.dataset, lambda query: self._holds(engine, query), evaluated))
+        try:
+            return self._execute(sql, params)
+        except PolyrouteError as exc:
+            if not _has_not_the_words(exc):
+                raise
+            sql = render(by_keys(tree, entry.dataset, evaluated, exc))
+        return self._execute(sql, params)
 
     def _evaluated(self, params: Params) -> Evaluated:
         def evaluated(query: exp.Expr) -> pa.Table:
@@ -278,19 +281,9 @@ class SqlWrite:
         return evaluated
 
 
-def _queries(tree: exp.Expr) -> list[exp.Expr]:
-    """Return the outermost queries in a statement."""
-    if isinstance(tree, exp.Insert):
-        query = inserted(tree)
-        return [] if query is None else [query]
-    return [q for q in tree.find_all(exp.Query) if q.find_ancestor(exp.Query) is None]
-
-
-def _sources(tree: exp.Expr) -> list[exp.Table]:
-    """Return the tables that an UPDATE reads FROM, or a DELETE is USING."""
-    held = tree.args.get("using") or []
-    from_ = tree.args.get("from_")
-    return [t for part in [*held, *([from_] if from_ else [])] for t in part.find_all(exp.Table)]
+def _has_not_the_words(failure: PolyrouteError) -> bool:
+    """Tell whether an engine refused a change because it cannot run it exactly, not because it is wrong."""
+    return isinstance(failure.__cause__, Unsupported)
 
 
 def _dotted(*parts: str) -> exp.Table:

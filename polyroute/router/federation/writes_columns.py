@@ -5,10 +5,11 @@ from __future__ import annotations
 import pyarrow as pa
 
 from polyroute.engines import Dataset
+from polyroute.engines.loading.loader import COLUMN_ROLES, Definition
 from polyroute.engines.loading.sources import Source
 from polyroute.errors import invalid, unknown_name
 from polyroute.router.federation.writes_spool import Spool
-from polyroute.router.federation.writes_statement import Insert
+from polyroute.router.federation.writes_statement import Create, Insert
 from polyroute.sql.types import logical_schema
 
 
@@ -54,6 +55,14 @@ def create_columns(columns: tuple[str, ...] | None, given: list[str]) -> list[st
             f"{len(columns)} columns are named, the query has {len(given)}", hint="name as many as the query gives"
         )
     return [*columns, *given[len(columns) :]]
+
+
+def defined(write: Create, names: list[str]) -> Definition:
+    """Return the key and the roles of a new dataset, its columns as they are spelled."""
+    spelled = {n.lower(): n for n in names}
+    key = tuple(spelled.get(k.lower(), k) for k in write.key)
+    roles = {r: spelled.get(c.lower(), c) if r in COLUMN_ROLES else c for r, c in write.roles.items()}
+    return Definition(key, roles)
 
 
 def renamed(spool: Spool, names: list[str]) -> Source:

@@ -127,6 +127,21 @@ def inserted(tree: exp.Insert) -> exp.Expr | None:
     return None if query is None else _with_ctes(tree, query)
 
 
+def queries(tree: exp.Expr) -> list[exp.Expr]:
+    """Return the outermost queries in a statement."""
+    if isinstance(tree, exp.Insert):
+        query = inserted(tree)
+        return [] if query is None else [query]
+    return [q for q in tree.find_all(exp.Query) if q.find_ancestor(exp.Query) is None]
+
+
+def sources(tree: exp.Expr) -> list[exp.Table]:
+    """Return the tables that an UPDATE reads FROM, or a DELETE is USING."""
+    held = tree.args.get("using") or []
+    from_ = tree.args.get("from_")
+    return [t for part in [*held, *([from_] if from_ else [])] for t in part.find_all(exp.Table)]
+
+
 def _with_ctes(tree: exp.Expr, query: exp.Expr) -> exp.Expr:
     """Return the query with the common table expressions that stand before the statement."""
     outer = tree.args.get("with_")

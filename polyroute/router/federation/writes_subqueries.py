@@ -44,22 +44,36 @@ def localised(tree: exp.Expr, dataset: Dataset, is_local: Callable[[exp.Expr], b
             "an UPDATE ... FROM or DELETE ... USING runs in one engine, and this one names several",
             hint="write the condition as WHERE column IN (SELECT ... FROM other)",
         )
-    tree = tree.copy()
-    ctes = tree.args.get("with_")
-    where = tree.args.get("where")
-    for part in tree.expressions:
+    local = tree.copy()
+    ctes = local.args.get("with_")
+    for part in local.expressions:
         _inline(part, dataset, is_local, evaluated, ctes)
+    where = local.args.get("where")
     if where is not None:
-        before = where.this.copy()
         try:
             _inline(where, dataset, is_local, evaluated, ctes)
         except PolyrouteError as exc:
             if exc.code != DatabaseErrorCode.QUERY_INVALID:
                 raise
             # a subquery that reads a column of the target cannot be bound alone
-            where.set("this", _passing(tree, before, dataset, evaluated, exc))
-    tree.set("with_", None)
-    return tree
+            where.set("this", _passing(tree, dataset, evaluated, exc))
+    local.set("with_", None)
+    return local
+
+
+def by_keys(tree: exp.Expr, dataset: Dataset, evaluated: Evaluated, failure: PolyrouteError) -> exp.Expr:
+    """Return an UPDATE or DELETE of the rows, by their keys, that pass its condition now.
+
+    `failure` is why it cannot run as it is, and what is raised where there are no keys to do it by.
+    """
+    if not dataset.key or tree.args.get("where") is None or tree.args.get("from_") or tree.args.get("using"):
+        raise failure
+    named = tree.copy()
+    for part in named.expressions:
+        _inline(part, dataset, lambda query: False, evaluated, named.args.get("with_"))
+    named.args["where"].set("this", _passing(tree, dataset, evaluated, failure))
+    named.set("with_", None)
+    return named
 
 
 def _inline(
@@ -148,10 +162,8 @@ def _check_number(count: int) -> None:
         )
 
 
-def _passing(
-    tree: exp.Expr, condition: exp.Expr, dataset: Dataset, evaluated: Evaluated, failure: PolyrouteError
-) -> exp.Expr:
-    """Return the condition that a row's key is one of those that pass a condition now."""
+def _passing(tree: exp.Expr, dataset: Dataset, evaluated: Evaluated, failure: PolyrouteError) -> exp.Expr:
+    """Return the condition that a row's key is one of those that pass the statement's condition now."""
     if not dataset.key:
         raise invalid(
             f"the condition cannot be asked apart from its rows, and {dataset.name!r} has no key to name them by",
@@ -160,7 +172,7 @@ def _passing(
     source = tree.this.copy()
     name = source.alias_or_name
     keys = [exp.column(k, name, quoted=True) for k in dataset.key]
-    query = exp.select(*keys).from_(source).where(condition.copy())
+    query = exp.select(*keys).from_(source).where(tree.args["where"].this.copy())
     found = evaluated(_with(query, tree.args.get("with_")))
     _check_number(found.num_rows * len(keys))
     if not found.num_rows:
