@@ -71,17 +71,33 @@ class AsyncDatabaseCoordinator(OperationMethods[Awaitable[QueryResult]]):
         requirements: Requirements | None = None,
         routing: Routing | None = None,
         timeout_s: float | None = None,
+        pushdown: bool = True,
+        verify: bool = False,
+        cache: bool = True,
     ) -> QueryResult:
         """Run a SQL statement in DuckDB's dialect over any engines."""
         return await self._run(
-            self._db.sql, sql, params, requirements=requirements, routing=routing, timeout_s=timeout_s
+            self._db.sql,
+            sql,
+            params,
+            requirements=requirements,
+            routing=routing,
+            timeout_s=timeout_s,
+            pushdown=pushdown,
+            verify=verify,
+            cache=cache,
         )
 
     async def explain(
-        self, sql: str, params: Mapping[str, object] | Sequence[object] | None = None, *, analyze: bool = False
+        self,
+        sql: str,
+        params: Mapping[str, object] | Sequence[object] | None = None,
+        *,
+        analyze: bool = False,
+        pushdown: bool = True,
     ) -> Plan:
         """Return the plan of a SQL statement; with `analyze` it is also run and measured."""
-        return await self._run(self._db.explain, sql, params, analyze=analyze)
+        return await self._run(self._db.explain, sql, params, analyze=analyze, pushdown=pushdown)
 
     async def stream(
         self, sql: str, params: Mapping[str, object] | Sequence[object] | None = None, *, timeout_s: float | None = None

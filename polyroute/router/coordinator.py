@@ -242,13 +242,16 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
         timeout_s: float | None = None,
         pushdown: bool = True,
         verify: bool = False,
+        cache: bool = True,
     ) -> QueryResult:
         """Run a SQL statement in DuckDB's dialect over any engines.
 
         `params` are values for `$name` (a mapping) or `?` (a sequence). `pushdown=False` fetches every dataset whole
         and answers in process: the plain form, which the planner must always agree with; `verify=True` asks both ways
-        and holds whatever was pushed and changed the answer in quarantine. Raises QUERY_INVALID for a statement that is
-        wrong, QUERY_TIMEOUT past the limit, and the errors of the engines that it reads.
+        and holds whatever was pushed and changed the answer in quarantine; `cache=False` asks anew.
+
+        Raises QUERY_INVALID for a statement that is wrong, QUERY_TIMEOUT past the limit, and the errors of the engines
+        that it reads.
 
         >>> import polyroute
         >>> with polyroute.connect({"rel": "sqlite://"}) as db:
@@ -256,7 +259,7 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
         3.5
         """
         requirements, routing, call = self._how(requirements, routing, timeout_s)
-        return self._sql.run(sql, params, requirements, routing, call, pushdown=pushdown, verify=verify)
+        return self._sql.run(sql, params, requirements, routing, call, pushdown=pushdown, verify=verify, cache=cache)
 
     def explain(
         self,

@@ -11,6 +11,7 @@ import pyarrow as pa
 from polyroute.engines import BoundSelect, Call, Dataset, Engine
 from polyroute.operations import Operation
 from polyroute.optimizer import ExecutionRecords
+from polyroute.optimizer.cache import ResultCache
 from polyroute.query import Requirements, Routing
 from polyroute.result import QueryResult
 from polyroute.router.catalog import Catalog, Placement
@@ -26,6 +27,7 @@ class Connection(Protocol):
     executions: ExecutionRecords
     read_only: bool
     limits: Limits
+    cache: ResultCache
 
     @property
     def engines(self) -> Mapping[str, Engine]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
+from polyroute.router.catalog import Entry
 from polyroute.router.federation.reductions import Edge
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -79,10 +80,19 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """A statement as the result cache knows it: its canonical text, and the datasets that its answer depends on."""
+
+    text: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class QueryPlan:
     """How a statement is answered: the parts that are fetched, the edges along which keys travel, and the residual.
 
-    Where `residual` is None the one part is the whole answer. `epoch` is the catalog's at planning.
+    Where `residual` is None the one part is the whole answer. `epoch` is the catalog's at planning; without a
+    `question` the statement is always answered anew.
     """
 
     text: str
@@ -91,3 +101,4 @@ class QueryPlan:
     residual: str | None
     site: Site | None
     epoch: int
+    question: Question | None = None

@@ -17,6 +17,9 @@ from polyroute.router.catalog import Catalog
 from polyroute.router.federation.tables import SCHEMA
 from polyroute.sql.dialect import render
 
+# whole numbers of this many digits may be beyond 64 bits
+_SHORTER_THAN_HUGE = 19
+
 
 @dataclass(frozen=True, slots=True)
 class ScanInput:
@@ -77,8 +80,11 @@ def constant(tree: object, params: Mapping[str, object], call: Call) -> object:
         return None
     if isinstance(tree, exp.Boolean):
         return bool(tree.this)
-    if isinstance(tree, exp.Literal) and tree.is_string:
-        return str(tree.this)
+    if isinstance(tree, exp.Literal):
+        if tree.is_string:
+            return str(tree.this)
+        if tree.is_int and len(tree.this) < _SHORTER_THAN_HUGE:
+            return int(tree.this)
     if isinstance(tree, exp.Interval):
         return interval_text(tree, params, call)
     if isinstance(tree, exp.Star) or tree.find(exp.Query) is not None:

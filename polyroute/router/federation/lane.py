@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import pyarrow as pa
@@ -38,6 +39,7 @@ from polyroute.router.federation.merge import merge_batches
 from polyroute.router.federation.plain_run import PlainRun
 from polyroute.router.federation.plan_cache import PlanCache
 from polyroute.router.federation.planner import NotPlanned, Planner
+from polyroute.router.federation.remembered import RememberedAnswers
 from polyroute.router.federation.runner import Run, shown
 from polyroute.router.federation.statement import Statement, named_parameters, parameters, read_statement
 from polyroute.router.federation.tables import described, shown_tables
@@ -63,6 +65,7 @@ class SqlLane:
         self.checks = checks
         self._estimator = Estimator()
         self._gate = BindGate()
+        self._answers = RememberedAnswers(connection.cache, connection.catalog)
         self._whole = WholeStatements(connection, self._elsewhere)
 
     def run(
@@ -75,15 +78,24 @@ class SqlLane:
         *,
         pushdown: bool = True,
         verify: bool = False,
+        cache: bool = True,
     ) -> QueryResult:
-        """Run a statement and return its materialised answer; without `pushdown` in the plain form.
+        """Run a statement and return its materialised answer, or one that was kept and is still true.
 
-        With `verify` it is run both ways, and answered in the plain form when the two differ.
+        Without `pushdown` it is run in the plain form; with `verify` both ways, and answered in the plain form when the
+        two differ. Both are always answered anew, and so is everything without `cache`.
         """
-        started = time.perf_counter()
         check_text("sql", sql, "'SELECT * FROM airports'")
         manner = Manner(requirements, routing, call)
+        written = None
+        if cache and pushdown and not verify and self._answers.enabled:
+            written = self._answers.written(sql, params, manner)
+            kept = None if written is None else self._answers.hit(written, manner)
+            if kept is not None:
+                return self._within_limits(kept)
+        started = time.perf_counter()
         sql, named = named_parameters(sql, params)
+        values = parameters(named)
         plan = self._remembered(sql, manner) if pushdown else None
         if plan is None:
             statement = read_statement(sql, read_only=self._connection.read_only)
@@ -92,14 +104,30 @@ class SqlLane:
             told = self._told(statement)
             if told is not None:
                 return QueryResult(told)
-            values = parameters(named)
             plan = self._planned(statement, values, manner) if pushdown else None
-        else:
-            values = parameters(named)
+
+        def load() -> QueryResult:
+            return self._run(plan, sql, values, manner, started, verify=verify)
+
+        if written is None or plan is None or plan.question is None:
+            return self._within_limits(load())
+        return self._within_limits(self._answers.answer(plan.question, values, written, manner, load))
+
+    def _run(
+        self,
+        plan: QueryPlan | None,
+        sql: str,
+        params: Mapping[str, object],
+        manner: Manner,
+        started: float,
+        *,
+        verify: bool,
+    ) -> QueryResult:
         if plan is not None and (verify or self.checks.due()):
-            result = self._checked(plan, sql, values, manner, required=verify)
-        else:
-            result = self._answered(plan, sql, values, manner, started)
+            return self._checked(plan, sql, params, manner, required=verify)
+        return self._answered(plan, sql, params, manner, started)
+
+    def _within_limits(self, result: QueryResult) -> QueryResult:
         if self._connection.limits.bounds_answers:
             self._connection.limits.apply(result)
         return result
@@ -117,7 +145,7 @@ class SqlLane:
     ) -> Plan:
         """Return the plan of a query, run and measured if asked for."""
         if analyze:
-            result = self.run(sql, params, requirements, routing, call, pushdown=pushdown)
+            result = self.run(sql, params, requirements, routing, call, pushdown=pushdown, cache=False)
             if result.plan is None:
                 raise invalid("only queries have a plan", hint="explain a SELECT")
             return result.plan
@@ -186,8 +214,9 @@ class SqlLane:
             manner.call,
             self._blocked if without is None else partial(self._blocked_with, without),
         )
+        question = self._answers.question(statement)
         try:
-            plan = planner.plan(statement, in_place=in_place)
+            plan = replace(planner.plan(statement, in_place=in_place), question=question)
         except NotPlanned:
             return None
         if without is None:
