@@ -99,9 +99,9 @@ class QueryResult:
     elapsed_s: float = 0.0
     truncated: bool = False
     freshness: str = "current"
-    plan: Plan | None = None
     rows_affected: int | None = None
     keys: Sequence[object] | None = None
+    _plan: Plan | Callable[[], Plan] | None = None
     _route: Route | Callable[[], Route] | None = None
     _cursor: int = 0
     _rows: list[Row] | None = None
@@ -144,6 +144,13 @@ class QueryResult:
         if callable(self._route):
             self._route = self._route()
         return self._route
+
+    @property
+    def plan(self) -> Plan | None:
+        """How a SQL query was answered: its fragments, what was moved, and where they were merged."""
+        if callable(self._plan):
+            self._plan = self._plan()
+        return self._plan
 
     @property
     def timings(self) -> Mapping[str, float]:

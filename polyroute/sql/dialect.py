@@ -163,8 +163,10 @@ def number_places(sql: str) -> tuple[str, int]:
 def parse_all(sql: str) -> Sequence[exp.Expr | None]:
     """Parse every statement of a text; an empty one is None. Raises QueryError (QUERY_INVALID) with line and column."""
     try:
-        _refuse_depth(_DIALECT.tokenize(sql))
-        return _DIALECT.parse(sql, error_level=ErrorLevel.IMMEDIATE)
+        tokens = _DIALECT.tokenize(sql)
+        _refuse_depth(tokens)
+        parsed = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql)
+        return [_restored(tree) for tree in parsed]
     except (ParseError, TokenError, RecursionError) as error:
         raise _syntax_error(error) from None
 
@@ -192,14 +194,14 @@ def parse_expression(text: str) -> exp.Expr:
     return expressions[0]
 
 
-def render(expression: exp.Expr) -> str:
-    """Write a tree as DuckDB SQL text, without comments.
+def render(expression: exp.Expr, *, copy: bool = True) -> str:
+    """Write a tree as DuckDB SQL text, without comments; without `copy` the tree may be changed by it.
 
     >>> render(parse_statement("select x[1] from t -- first"))
     'SELECT x[1] FROM t'
     """
     try:
-        return _DIALECT.generate(expression, comments=False, unsupported_level=ErrorLevel.RAISE)
+        return _DIALECT.generate(expression, copy=copy, comments=False, unsupported_level=ErrorLevel.RAISE)
     except UnsupportedError as error:
         raise invalid(f"this SQL cannot be written in DuckDB's dialect: {_clean(str(error))}") from error
 

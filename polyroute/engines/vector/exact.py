@@ -187,7 +187,8 @@ def _bounds(held: Vectors, query: Matrix, metric: str) -> tuple[Floats, Floats]:
     size = held.matrix.shape[1]
     length = float(_lengths(query[None, :])[0])
     with np.errstate(all="ignore"):
-        product = (held.matrix @ query.astype(precision)).astype(np.float64)
+        # not the BLAS product: its idle threads spin for milliseconds and keep the cores from what comes next
+        product = np.einsum("ij,j->i", held.matrix, query.astype(precision)).astype(np.float64)
         both = held.norms * length
         error = (size + 8) * float(np.finfo(precision).eps) * both + size * float(np.finfo(precision).tiny)
         if metric == "cosine":

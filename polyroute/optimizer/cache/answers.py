@@ -45,7 +45,7 @@ class KeptAnswer:
         self._state: dict[str, object] = {
             "columns": result.columns,
             "engine": result.engine,
-            "plan": result.plan,
+            "_plan": result._plan,
             "attempts": 0,
             "from_cache": True,
             "_route": Route((), result.engine, _REASON),

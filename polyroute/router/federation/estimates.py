@@ -8,6 +8,7 @@ where it is done, never what is answered.
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ UNKNOWN_ROWS = 10_000
 _REMEMBERED = 2000
 _SELECTIVITY = 0.25
 _DRIFT = 0.25
+_COUNTED_FOR_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,26 @@ class Estimator:
 
     def __init__(self) -> None:
         self._samples: dict[tuple[str, str | None], _Sample] = {}
+        self._counts: dict[tuple[str, str | None], tuple[int, int, float]] = {}
         self._seen: OrderedDict[Hashable, int] = OrderedDict()
         self._lock = threading.Lock()
 
     def rows(self, entry: Entry, part: str | None = None) -> int:
         """Return the rows of a dataset, or a guess where its engine cannot tell cheaply."""
+        primary = entry.primary
+        key = (entry.name, part)
+        now = time.monotonic()
+        held = self._counts.get(key)
+        epoch = primary.engine.resource.epoch
+        if held is not None and held[1] == epoch and now < held[2]:
+            return held[0]
         try:
-            known = entry.primary.engine.statistics(entry.primary.dataset.name, part).row_count
+            known = primary.engine.statistics(primary.dataset.name, part).row_count
         except Exception:  # noqa: BLE001 - an estimate is never worth a failed query
             known = None
-        return UNKNOWN_ROWS if known is None else known
+        rows = UNKNOWN_ROWS if known is None else known
+        self._counts[key] = (rows, epoch, now + _COUNTED_FOR_S)
+        return rows
 
     def passing(self, entry: Entry, part: str | None, conditions: Sequence[Filter], seen_as: Hashable) -> int:
         """Return how many rows pass all conditions; `seen_as` is what `observe` was told of the same fragment."""

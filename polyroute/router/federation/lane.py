@@ -329,5 +329,5 @@ def _result(run: Run | PlainRun, started: float) -> QueryResult:
     engines = {f.engine for f in run.measured}
     result.engine = engines.pop() if len(engines) == 1 else None
     result.attempts = max(1, len(run.measured))
-    result.plan = run.plan(answer, result.elapsed_s)
+    result._plan = partial(run.shown(), answer.num_rows, result.elapsed_s)
     return result

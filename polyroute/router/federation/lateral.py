@@ -20,6 +20,9 @@ from polyroute.operations import GraphNeighbors, Operation
 from polyroute.router.federation.functions import FUNCTIONS, function_operation
 from polyroute.router.federation.statement import FunctionCall
 
+# of these a NULL means that there is nothing to look for
+_STARTS = ("query", "start", "goal", "cypher")
+
 Fetch = Callable[[Operation], pa.Table]
 
 
@@ -52,6 +55,8 @@ def fetch_lateral(item: LateralCall, distinct: pa.Table, fetch: Fetch, call: Cal
     for row in distinct.to_pylist():
         call.check()
         values = dict(zip(item.arguments, row.values(), strict=True))
+        if any(values.get(n, 0) is None for n in _STARTS):
+            continue
         operation = operation_of(item.name, item.dataset, {**item.constants, **values}, item.params)
         if operation is not None:
             answers.append(_beside(fetch(operation), distinct, row))

@@ -57,7 +57,7 @@ def merge_batches(
 def _reading(sql: str, tables: Mapping[str, pa.Table], params: Mapping[str, object], call: Call) -> Iterator[Reading]:
     try:
         with scratch(tables) as cursor, call.on_cancel(cursor.interrupt):
-            used = _used(cursor.extract_statements(sql), params)
+            used = _used(cursor.extract_statements(sql), params) if "$" in sql else None
             if _NEEDS_STATISTICS in sql.lower():
                 _keep(cursor, tables)
             yield read(cursor, sql, used)

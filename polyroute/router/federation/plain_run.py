@@ -5,7 +5,8 @@ This is the oracle, and the way out where the planner cannot follow a statement 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import pyarrow as pa
 
@@ -44,20 +45,14 @@ class PlainRun:
         """Fetch everything and give the merged answer once, batch by batch."""
         return merge_batches(self._plan.residual, self._fetch(), self._params, self._call)
 
-    def plan(self, answer: pa.Table | None = None, elapsed_s: float = 0.0) -> Plan:
-        """Return the plan: as it was run, with an answer."""
-        if answer is None:
-            fragments = [self._fragment(i) for i in self._plan.inputs]
-            return Plan(self._text, self._plan.residual, MERGE_SITE, fragments)
-        return Plan(
-            self._text,
-            self._plan.residual,
-            MERGE_SITE,
-            self.measured,
-            answer.num_rows,
-            elapsed_s * 1e3,
-            analyzed=True,
-        )
+    def plan(self) -> Plan:
+        """Return the plan before it is run."""
+        fragments = [self._fragment(i) for i in self._plan.inputs]
+        return Plan(self._text, self._plan.residual, MERGE_SITE, fragments)
+
+    def shown(self) -> Callable[[int, float], Plan]:
+        """Return what makes the plan as it was run, out of the rows and seconds of the answer; it holds no data."""
+        return partial(_as_run, self._text, self._plan.residual, self.measured)
 
     def _fetch(self) -> dict[str, pa.Table]:
         tables: dict[str, pa.Table] = {}
@@ -105,6 +100,10 @@ class PlainRun:
         dataset = item.operation.dataset or ""
         entry = self._access.catalog.resolve(dataset)
         return Fragment(item.name, entry.primary.engine.id, item.operation.name, dataset, native_text(item.operation))
+
+
+def _as_run(text: str, residual: str, measured: list[Fragment], rows: int, elapsed_s: float) -> Plan:
+    return Plan(text, residual, MERGE_SITE, measured, rows, elapsed_s * 1e3, analyzed=True)
 
 
 def _measured(name: str, op: Operation, result: QueryResult, table: pa.Table) -> Fragment:

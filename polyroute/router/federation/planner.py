@@ -131,7 +131,7 @@ class Planner:
         calls = [self._call_fragment(name, call, wanted[name]) for name, call in _named(statement.calls)]
         fetched: list[Part] = [*(s.fragment for s in selects), *systems, *sharing.scans, *calls]
         placed = None if site is None else _placed(site, scans, held)
-        return QueryPlan(statement.text, tuple(fetched), sharing.edges, render(tree), placed, epoch)
+        return QueryPlan(statement.text, tuple(fetched), sharing.edges, render(tree, copy=False), placed, epoch)
 
     def _inputs(self, statement: Statement) -> tuple[dict[str, _Input], list[SystemFragment]]:
         inputs: dict[str, _Input] = {}
@@ -180,7 +180,7 @@ class Planner:
         for condition in reductions.conditions:
             if condition.input != item.name:
                 continue
-            text = render(condition.tree)
+            text = render(condition.tree, copy=False)
             if self._blocked(item.entry.primary.engine.id, "filter", scan_name, text):
                 kept[text] = "in quarantine: it changed an answer"
                 continue

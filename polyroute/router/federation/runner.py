@@ -9,9 +9,10 @@ part whose keys are known to be none is not fetched at all.
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import pyarrow as pa
@@ -305,13 +306,17 @@ class Run:
             return merge(sql, tables, self._params, call)
         return self._lane.select([site.engine], BoundSelect(sql, site.datasets, self._params, tables), call).to_arrow()
 
-    def plan(self, answer: pa.Table, elapsed_s: float) -> Plan:
-        """Return the plan as it was run."""
-        plan = shown(self._plan, self._lane)
-        done = {f.name: f for f in self.measured}
-        plan.fragments = [done.get(f.name, f) for f in plan.fragments]
-        plan.rows, plan.ms, plan.analyzed = answer.num_rows, elapsed_s * 1e3, True
-        return plan
+    def shown(self) -> Callable[[int, float], Plan]:
+        """Return what makes the plan as it was run, out of the rows and seconds of the answer; it holds no data."""
+        return partial(_as_run, self._plan, self._lane, self.measured)
+
+
+def _as_run(query_plan: QueryPlan, lane: Lane, measured: Sequence[Fragment], rows: int, elapsed_s: float) -> Plan:
+    plan = shown(query_plan, lane)
+    done = {f.name: f for f in measured}
+    plan.fragments = [done.get(f.name, f) for f in plan.fragments]
+    plan.rows, plan.ms, plan.analyzed = rows, elapsed_s * 1e3, True
+    return plan
 
 
 def _pushed(part: ScanFragment, texts: Sequence[str], schema: pa.Schema) -> dict[str, str]:

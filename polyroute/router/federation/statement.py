@@ -79,7 +79,7 @@ def read_statement(sql: str, *, read_only: bool = False) -> Statement:
             hint="ask with SELECT, load with db.load; an engine's own: relational_execute(dialect='native')",
         )
     tables = tuple(_tables(tree))
-    return Statement(sql, tree, tables, tuple(_calls(tree)), frozenset(t.parts for t in tables))
+    return Statement(sql, tree, tables, tuple(_calls(tree, sql.lower())), frozenset(t.parts for t in tables))
 
 
 def _kind(tree: exp.Expr) -> str:
@@ -144,7 +144,9 @@ def _position(with_: exp.With, child: exp.Expr) -> int:
     return next(i for i, c in enumerate(with_.expressions) if c is child)
 
 
-def _calls(tree: exp.Expr) -> Iterator[FunctionCall]:
+def _calls(tree: exp.Expr, text: str) -> Iterator[FunctionCall]:
+    if not any(name in text for name in FUNCTIONS):
+        return
     for call in _in_order(tree):
         name = str(call.this).lower()
         if name not in FUNCTIONS:
