@@ -63,7 +63,7 @@ def queries() -> Mapping[str, str]:
 def three_engines(files: Mapping[str, Path], folder: Path) -> Iterator[polyroute.DatabaseCoordinator]:
     """Load the tables into two DuckDB files and one of SQLite."""
     addresses = {Path(url).stem: url.format(folder) for url in ENGINES}
-    with polyroute.connect(addresses) as db:
+    with polyroute.connect(addresses, cache=False) as db:
         for url, names in ENGINES.items():
             for name in names:
                 db.load(name, files[name], engine=Path(url).stem, key=KEYS[name], show_progress=False)

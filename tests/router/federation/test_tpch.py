@@ -84,7 +84,7 @@ def split(
     name = str(request.param)
     folder: Path = tmp_path_factory.mktemp("tpch")
     with ExitStack() as stack:
-        db = stack.enter_context(polyroute.connect({e: ENGINES[e].format(folder) for e in SPLITS[name]}))
+        db = stack.enter_context(polyroute.connect({e: ENGINES[e].format(folder) for e in SPLITS[name]}, cache=False))
         for engine, tables in SPLITS[name].items():
             for table in tables:
                 db.load(table, group().tables[table], engine=engine, key=KEYS[table], show_progress=False)
