@@ -13,6 +13,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import TracebackType
 
 from polyroute.errors import DatabaseErrorCode, PolyrouteError, make_error
@@ -125,6 +126,33 @@ class _Stop:
             if self._active:
                 self._stop()
             return self._active
+
+
+class _Later(_Stop):
+    """Something to do while a block still runs after a while."""
+
+    __slots__ = ("_delay_s",)
+
+    def __init__(self, delay_s: float, action: Callable[[], object]) -> None:
+        super().__init__(Call(), action)
+        self._delay_s = delay_s
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        _WATCHDOG.watch(self, time.monotonic() + self._delay_s)
+
+
+def later(delay_s: float, action: Callable[[], object]) -> AbstractContextManager[None]:
+    """Return a context in which `action` is called, by the watchdog, if its block still runs after `delay_s`.
+
+    It is called again and again until the block ends, and must be quick. No thread is made for it.
+
+    >>> done = threading.Event()
+    >>> with later(0.0, done.set):
+    ...     done.wait()
+    True
+    """
+    return _Later(delay_s, action)
 
 
 def _ended() -> None:

@@ -63,7 +63,7 @@ class Timings:
     1
     """
 
-    __slots__ = ("_before", "_buffer", "_checked", "_exceeded", "_limit_s", "_lock", "_slots")
+    __slots__ = ("__weakref__", "_before", "_buffer", "_checked", "_exceeded", "_limit_s", "_lock", "_slots")
 
     def __init__(
         self,

@@ -11,19 +11,22 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from weakref import WeakKeyDictionary
 
 from polyroute.engines import UNBOUNDED, Call
 from polyroute.engines.binding import Bound
 from polyroute.engines.contract import SchemaChanged
 from polyroute.errors import BreakerConfig, BudgetConfig, LimiterConfig, PolyrouteError, RetryBudget, RetryPolicy
-from polyroute.monitoring import Monitor
+from polyroute.monitoring import Monitor, Timings
 from polyroute.router.catalog import Placement
 from polyroute.router.guard.attempts import Attempts, Guarded, Protection
-from polyroute.router.guard.hedging import HedgeConfig, Race
+from polyroute.router.guard.hedging import HedgeConfig, LateHedge, Race
 from polyroute.router.guard.recovery import Recovery
 from polyroute.router.guard.ward import Ward
 
 _LATELY_S = 60.0
+_REMEMBERED_S = 1.0
+_SHORTEST_S = 0.001
 
 
 class Guard(Attempts):
@@ -49,6 +52,8 @@ class Guard(Attempts):
         self._retry = retry
         self._hedging = hedging
         self._hedges = RetryBudget(hedging.budget, clock=clock)
+        # what is usual, and until when that is good enough: adding it up costs more than a point read
+        self._usual: WeakKeyDictionary[Timings, tuple[float, float]] = WeakKeyDictionary()
         self._sleep = sleep
         self._rng = rng or random.Random()  # noqa: S311 - jitter, no secret
 
@@ -105,15 +110,23 @@ class Guard(Attempts):
         def leg(order: Sequence[Placement], own: Call) -> Guarded:
             return self.run(order, op, own, write=False)
 
-        found = Race(placements, call, leg, self._hedges if within_budget else None).run(delay_s)
+        stoppable = all(p.engine.traits.cancellable for p in placements)
+        race = LateHedge if stoppable and delay_s > 0.0 else Race
+        found = race(placements, call, leg, self._hedges if within_budget else None).run(delay_s)
         self._hedges.deposit()
         return found
 
     def _usual_s(self, ward: Ward) -> float:
         """Return how long a call may take before it is unusual."""
-        seen = ward.timings.sums(now=self.clock(), window_s=_LATELY_S).answered
-        usual = seen.quantile(0.95) if seen.count >= self._hedging.known_calls else None
-        return self._hedging.delay_s if usual is None else usual
+        now = self.clock()
+        until, usual_s = self._usual.get(ward.timings, (0.0, 0.0))
+        if now < until:
+            return usual_s
+        seen = ward.timings.sums(now=now, window_s=_LATELY_S).answered
+        known_s = seen.quantile(0.95) if seen.count >= self._hedging.known_calls else None
+        usual_s = self._hedging.delay_s if known_s is None else max(known_s, _SHORTEST_S)
+        self._usual[ward.timings] = now + _REMEMBERED_S, usual_s
+        return usual_s
 
     def _pause(self, delay_s: float, call: Call) -> None:
         """Let time pass before the next attempt, less where the call is cancelled or late meanwhile."""

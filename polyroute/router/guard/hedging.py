@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 from polyroute.engines import Call
-from polyroute.errors import BudgetConfig, RetryBudget
+from polyroute.engines.call import later
+from polyroute.errors import BudgetConfig, PolyrouteError, RetryBudget
 from polyroute.router.catalog import Placement
 from polyroute.router.guard.attempts import Guarded
 
@@ -42,7 +43,7 @@ class HedgeConfig:
 
 
 class Race:
-    """One hedged read: `leg` runs it on placements in their order, under a call of its own."""
+    """A read by two legs in threads of their own; `leg` runs it on placements in their order, under a given call."""
 
     def __init__(self, placements: Sequence[Placement], call: Call, leg: Leg, budget: RetryBudget | None) -> None:
         self._placements = placements
@@ -96,4 +97,65 @@ class Race:
 
     def _stop(self) -> None:
         """Wake the caller, whose own call was cancelled or is late; its way out cancels the legs."""
+        self._ended.put(None)
+
+
+class LateHedge:
+    """A read in the caller's own thread, which a second leg joins when it is late: a hop is paid only then.
+
+    Every engine must be one that can be stopped, because a leg that lost holds the caller until it has ended.
+    """
+
+    def __init__(self, placements: Sequence[Placement], call: Call, leg: Leg, budget: RetryBudget | None) -> None:
+        self._placements = placements
+        self._call = call
+        self._leg = leg
+        self._budget = budget
+        self._own = Call(timeout_s=call.time_left_s())
+        self._second: Call | None = None
+        self._decided = False
+        self._ended: SimpleQueue[Guarded | BaseException | None] = SimpleQueue()
+
+    def run(self, delay_s: float) -> Guarded:
+        """Return the first answer; raise the first placement's error when no leg answers."""
+        with self._call.on_cancel(self._stop):
+            try:
+                with later(delay_s, self._start_second):
+                    found = self._leg(self._placements, self._own)
+            except PolyrouteError as exc:
+                found = self._answer_of_second(exc)
+            finally:
+                if self._second is not None:
+                    self._second.cancel()
+        return found if self._second is None else found._replace(attempts=found.attempts + 1)
+
+    def _start_second(self) -> None:
+        """Start the second leg once, where it is paid for; the watchdog comes more often than that."""
+        if self._decided:
+            return
+        self._decided = True
+        if self._budget is None or self._budget.withdraw():
+            self._second = Call(timeout_s=self._call.time_left_s())
+            order = [*self._placements[1:], self._placements[0]]
+            threading.Thread(
+                target=self._run_second, args=(order, self._second), name="polyroute-hedge", daemon=True
+            ).start()
+
+    def _run_second(self, order: Sequence[Placement], call: Call) -> None:
+        try:
+            self._ended.put(self._leg(order, call))
+            self._own.cancel()
+        except BaseException as exc:  # noqa: BLE001 - the first leg's error is raised
+            self._ended.put(exc)
+
+    def _answer_of_second(self, error: PolyrouteError) -> Guarded:
+        if self._second is None:
+            raise error
+        found = self._ended.get()
+        if isinstance(found, Guarded):
+            return found
+        raise error if found is not None else self._call.stopped()
+
+    def _stop(self) -> None:
+        self._own.cancel()
         self._ended.put(None)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from polyroute.engines import Answer
+from polyroute.engines.binding import Bound
 from polyroute.engines.call import UNBOUNDED, Call
 from polyroute.errors import BudgetConfig, DatabaseErrorCode, PolyrouteError
 from polyroute.result import QueryResult
-from polyroute.router.guard import Guard, Guarded, HedgeConfig
-from tests.router.guard.world import READ, World
+from polyroute.router.guard import Guard, Guarded, HedgeConfig, Ward
+from tests.router.guard.world import READ, Time, World
 
 
 @pytest.fixture
@@ -33,9 +37,10 @@ def hedged(guard: Guard, world: World, call: Call = UNBOUNDED, **how: float) -> 
     return guard.run_hedged(world.placements(READ), world.bound(READ), call, **how)  # type: ignore[arg-type]
 
 
-def test_the_second_answers_for_a_first_that_hangs_and_the_first_is_cancelled(hanging: World) -> None:
+@pytest.mark.parametrize("delay_s", [0.0, 0.001], ids=["at once", "when late"])
+def test_the_second_answers_for_a_first_that_hangs_and_the_first_is_cancelled(hanging: World, delay_s: float) -> None:
     guard = Guard()
-    found = hedged(guard, hanging, delay_s=0.0)
+    found = hedged(guard, hanging, delay_s=delay_s)
     assert (found.placement.engine.id, found.attempts) == ("replica", 2)
     assert QueryResult(found.answer).fetchall() == [(1, "n1")]
     # the loser was stopped: its place comes back, and nothing is held against its engine
@@ -56,6 +61,37 @@ def test_a_first_that_answers_in_time_is_not_hedged(world: World) -> None:
 def test_a_first_that_fails_goes_on_as_ever(world: World) -> None:
     world.primary.broken = True
     found = hedged(Guard(), world, delay_s=60.0)
+    assert (found.placement.engine.id, found.attempts) == ("replica", 2)
+
+
+def test_a_late_second_that_fails_leaves_the_first_its_time(hanging: World) -> None:
+    class Mended(Guard):
+        """Lets the primary answer once the replica has failed."""
+
+        def attempt(self, ward: Ward, op: Bound, call: Call, write: bool) -> tuple[Answer, float]:
+            try:
+                return super().attempt(ward, op, call, write)
+            except PolyrouteError:
+                if ward.engine is hanging.replica:
+                    while not hanging.primary._waiting:
+                        time.sleep(0)
+                    hanging.primary.hang_rate = 0.0
+                    for waiting in list(hanging.primary._waiting):
+                        waiting.set()
+                raise
+
+    hanging.replica.tell(DatabaseErrorCode.QUERY_INVALID)
+    found = hedged(Mended(), hanging, delay_s=0.001)
+    # what hung ended with a time-out of its engine, was tried again, and beside it stood the second
+    assert (found.placement.engine.id, found.attempts) == ("primary", 3)
+
+
+def test_engines_that_cannot_be_stopped_race_in_threads(hanging: World) -> None:
+    hanging.primary.traits = replace(hanging.primary.traits, cancellable=False)  # type: ignore[misc]
+    try:
+        found = hedged(Guard(), hanging, delay_s=0.001)
+    finally:
+        hanging.primary.traits = hanging.primary.engine.traits  # type: ignore[misc]
     assert (found.placement.engine.id, found.attempts) == ("replica", 2)
 
 
@@ -88,25 +124,28 @@ def test_outside_the_budget_both_are_asked_whenever_somebody_wants(hanging: Worl
         assert found.placement.engine.id == "replica"
 
 
+@pytest.mark.parametrize("delay_s", [0.0, 0.001], ids=["at once", "when late"])
 @pytest.mark.parametrize("cancelled", [False, True], ids=["deadline", "cancelled"])
-def test_both_end_with_the_call(hanging: World, cancelled: bool) -> None:
+def test_both_end_with_the_call(hanging: World, cancelled: bool, delay_s: float) -> None:
     hanging.replica.hang_rate = 1.0
     call = Call() if cancelled else Call(timeout_s=0.05)
     guard = Guard()
     if cancelled:
         call.cancel()
     with pytest.raises(TimeoutError):
-        hedged(guard, hanging, call, delay_s=0.0)
+        hedged(guard, hanging, call, delay_s=delay_s)
     settle()
     assert set(guard.in_flight.values()) <= {0}
 
 
 def test_the_delay_is_what_is_usual_once_that_is_known(world: World) -> None:
-    guard = Guard(hedging=HedgeConfig(delay_s=7.0, known_calls=3), clock=lambda: 1.0)
+    time = Time()
+    guard = Guard(hedging=HedgeConfig(delay_s=7.0, known_calls=3), clock=time)
     ward = guard.ward(world.primary, "scan")
     assert guard._usual_s(ward) == 7.0
     for _ in range(3):
-        ward.timings.observe(1.0, 0.5)
+        ward.timings.observe(time.now, 0.5)
+    time.now += 1.0
     assert guard._usual_s(ward) == pytest.approx(0.5, rel=0.011)
 
 
