@@ -17,6 +17,7 @@ from polyroute.engines.call import Call
 from polyroute.engines.contract import (
     Answer,
     BoundScan,
+    BoundSelect,
     Dataset,
     Engine,
     LoadSpec,
@@ -29,6 +30,7 @@ from polyroute.engines.relational import sqlite_loading, sqlite_native
 from polyroute.engines.relational.sqlite_catalog import SQLiteCatalog
 from polyroute.engines.relational.sqlite_changes import change_rows, columns_read, insert
 from polyroute.engines.relational.sqlite_forms import refusal
+from polyroute.engines.relational.sqlite_query import Selects
 from polyroute.engines.relational.sqlite_reading import PointReads, scan
 from polyroute.engines.relational.sqlite_select import negotiate, touched
 from polyroute.engines.relational.sqlite_statements import Insertion, read_change, read_query
@@ -87,6 +89,7 @@ class SQLiteEngine(Engine):
         self._file = resource.handle
         self._catalog = SQLiteCatalog(self._file)
         self._points = PointReads(self._file, self._catalog)
+        self._selects = Selects(self._file, self._catalog)
         self._counts = RowCounts(self._file)
         self._open = True
 
@@ -149,15 +152,33 @@ class SQLiteEngine(Engine):
         """Read columns, filtered, ordered and cut by SQLite."""
         return scan(self._catalog, self._catalog.bound(op.dataset), op, op.columns, call)
 
+    def negotiate_select(self, op: BoundSelect) -> None:
+        """Prepare a SELECT over several tables, or of more than columns, that SQLite runs exactly as DuckDB would."""
+        if op.inputs:
+            raise Unsupported("SQLite is shipped no tables")
+        self._selects.prepare(op.sql, op.params)
+
+    def select(self, op: BoundSelect, call: Call) -> Answer:
+        """Run such a SELECT; `Unsupported` also where the data turn out to be such that SQLite would differ."""
+        if op.inputs:
+            raise Unsupported("SQLite is shipped no tables")
+        return _bound_anew(lambda: self._selects.run(op.sql, op.params, call))
+
     def relational_get(self, op: RelationalGet, call: Call) -> Rows:
         """Read the row of one key."""
         return self._points.get(cast("str", op.dataset), op.columns, cast("tuple[object, ...]", op.key), call)
 
     def relational_query(self, op: RelationalQuery, call: Call) -> Answer:
-        """Run a query: SQLite's own SQL as it is, polyroute's if it reads columns of one table, else `Unsupported`."""
+        """Run a query: SQLite's own SQL as it is, polyroute's if the answer is DuckDB's, else `Unsupported`."""
         if op.dialect == "native":
             return sqlite_native.query(self._file, op.sql, op.params, call)
-        return _bound_anew(lambda: self._query(op, call))
+        try:
+            return _bound_anew(lambda: self._query(op, call))
+        except Unsupported:
+            if isinstance(op.params, Sequence):
+                raise
+            params = op.params or {}
+            return _bound_anew(lambda: self._selects.run(op.sql, params, call))
 
     def _query(self, op: RelationalQuery, call: Call) -> Answer:
         read = read_query(op.sql, op.params, self._catalog.tables())
