@@ -2,7 +2,9 @@
 
 J. Dean and L. A. Barroso, "The Tail at Scale", CACM 56(2), 2013: a hedge sent after the 95th percentile cuts the tail
 for a few per cent more load. A budget holds the hedges to that share whatever happens, and the call that lost is
-cancelled through its own `Call`, so an engine that can be stopped is.
+cancelled through its own `Call`, so an engine that can be stopped is. Where all can, the first leg runs in the caller's
+thread (`LateHedge`); where one cannot, both legs have threads of their own, and the caller leaves the loser behind
+(`Race`).
 """
 
 from __future__ import annotations
