@@ -1,7 +1,17 @@
-"""The optimizer floor: classes of queries, what engines took for them, execution records."""
+"""The optimizer floor: classes of queries, learned routing, execution records."""
 
-from polyroute.optimizer.costs import CostModel
-from polyroute.optimizer.fingerprint import query_class
-from polyroute.optimizer.records import ExecutionRecord, ExecutionRecords
+from polyroute.optimizer.fingerprint import features, fingerprint
+from polyroute.optimizer.records import ExecutionRecord, ExecutionRecords, Learned
+from polyroute.optimizer.routing import Decision, RoutingPolicy
+from polyroute.optimizer.routing.policies import RoutingPolicies
 
-__all__ = ["CostModel", "ExecutionRecord", "ExecutionRecords", "query_class"]
+__all__ = [
+    "Decision",
+    "ExecutionRecord",
+    "ExecutionRecords",
+    "Learned",
+    "RoutingPolicies",
+    "RoutingPolicy",
+    "features",
+    "fingerprint",
+]

@@ -9,7 +9,7 @@ this one.
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from polyroute.engines.contract import SchemaChanged
 from polyroute.engines.registry import open_engine
 from polyroute.errors import DatabaseErrorCode, PolyrouteError, invalid, make_error, unknown_name
 from polyroute.operations import Operation
-from polyroute.optimizer import CostModel, ExecutionRecords, query_class
+from polyroute.optimizer import ExecutionRecords, Learned, RoutingPolicies, fingerprint
 from polyroute.optimizer.cache import CacheSettings, ResultCache
 from polyroute.query import DEFAULT_REQUIREMENTS, DEFAULT_ROUTING, Query, Requirements, Routing
 from polyroute.result import QueryResult
@@ -30,6 +30,8 @@ from polyroute.router.caching import Asked, CachedReads
 from polyroute.router.cancellation import new_call
 from polyroute.router.catalog import Catalog, Entry, Placement
 from polyroute.router.federation import Checks, SqlLane
+from polyroute.router.guard import Guarded
+from polyroute.router.learned import run_chosen
 from polyroute.router.limits import Limits
 from polyroute.router.loads import DataMethods
 from polyroute.router.methods import How, OperationMethods
@@ -38,7 +40,7 @@ from polyroute.router.probes import Prober
 from polyroute.router.resilience import Resilience
 from polyroute.router.selection import candidates
 from polyroute.router.state import StateFolder
-from polyroute.router.strategies import Strategies
+from polyroute.router.strategies import Strategies, group
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from polyroute.plan import Plan
 
 Params = Mapping[str, object] | Sequence[object] | None
+
+_ONLY = "the only engine that can answer"
 
 # a file whose columns turn out wider than they were declared may say so one column at a time
 _BINDINGS = 16
@@ -86,11 +90,11 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
         self.catalog = Catalog(self._state.path)
         self.cache = ResultCache(cache)
         self._reads = CachedReads(self.cache, self.catalog)
-        self.executions = ExecutionRecords()
-        self._costs = CostModel()
+        self.executions = ExecutionRecords(None if state_dir is None else self._state.path / "executions.db")
+        self._policies = RoutingPolicies(self.executions)
         self._guard = resilience.guard()
         self._guard.monitor.watch_cache(self._lookups)
-        self._strategies = Strategies(self._costs, self._guard.in_flight)
+        self._strategies = Strategies(self._policies, self._guard.in_flight)
         self._engines: dict[str, Engine] = {}
         self._prober = None
         if resilience.probe_every_s is not None:
@@ -177,27 +181,41 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
         call: Call,
         started: float,
     ) -> QueryResult:
-        strategy = routing.load_balancing
-        kind: Hashable = None
-        if len(placements) > 1:
-            kind = query_class(op) if isinstance(op, Operation) else ("select", op.sql)
-            placements = self._strategies.order(strategy, placements, bound, kind)
+        learned = None
         try:
-            answer, placement, attempts, seconds = self._guard.run(
-                placements, bound, call, write=type(op).writes, idempotent=requirements.idempotency_key is not None
-            )
+            if len(placements) == 1 or type(op).writes:
+                guarded, kind, reason = self._run_first(op, bound, placements, requirements, call), None, _ONLY
+            else:
+                kind = fingerprint(op)
+                choice = self._strategies.choose(routing.load_balancing, placements, op, bound, kind)
+                placements = choice.placements
+                urgent = requirements.priority == "high"
+                guarded, runs, reason = run_chosen(self._guard, choice, bound, call, urgent=urgent)
+                learned = Learned(group(placements), kind, runs)
+                self._policies.observe(learned)
         except PolyrouteError as exc:
             self._record(op, exc.engine, started, 1, exc.code)
             raise
+        answer, placement, attempts, _ = guarded
         engine_id = placement.engine.id
-        if kind is not None:
-            self._costs.observe(kind, engine_id, seconds)
         result = QueryResult(answer)
         result.engine = engine_id
         result.attempts = attempts
-        result._route = partial(self._strategies.explain, strategy, placements, engine_id, kind)
-        result.elapsed_s = self._record(op, engine_id, started, attempts, None)
+        result._route = partial(self._strategies.explain, placements, engine_id, kind, reason)
+        result.elapsed_s = self._record(op, engine_id, started, attempts, None, learned)
         return result
+
+    def _run_first(
+        self,
+        op: Operation | BoundSelect,
+        bound: Bound,
+        placements: list[Placement],
+        requirements: Requirements,
+        call: Call,
+    ) -> Guarded:
+        return self._guard.run(
+            placements, bound, call, write=type(op).writes, idempotent=requirements.idempotency_key is not None
+        )
 
     def _lookups(self) -> tuple[int, int]:
         """Return how many questions the cache has answered, and how many not."""
@@ -214,10 +232,16 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
             raise invalid(f"{op.name} writes, and the connection is read-only", hint="connect with read_only=False")
 
     def _record(
-        self, op: Operation | BoundSelect, engine: str | None, started: float, attempts: int, code: str | None
+        self,
+        op: Operation | BoundSelect,
+        engine: str | None,
+        started: float,
+        attempts: int,
+        code: str | None,
+        learned: Learned | None = None,
     ) -> float:
         elapsed = time.perf_counter() - started
-        self.executions.append((time.time(), op.name, op.dataset, engine, elapsed, attempts, code))
+        self.executions.append((time.time(), op.name, op.dataset, engine, elapsed, attempts, code, learned))
         return elapsed
 
     # asking
@@ -374,6 +398,7 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
                 engine.close()
             except Exception as exc:  # noqa: BLE001 - the others must be closed too
                 errors.append(exc)
+        self.executions.close()
         self._state.close()
         if errors:
             raise make_error(DatabaseErrorCode.COORDINATION_FAILED, "not every engine could be closed") from errors[0]

@@ -1,9 +1,8 @@
 """Load balancing: in which order the placements that can answer are tried.
 
-Four strategies, one function each, over the same small view of the world. `performance_based`, the default, orders by
-the time each engine took for this class of query, times the calls it is busy with (shortest expected delay); an engine
-not seen with a class yet is tried once, and the second best again now and then, so that one that became faster is
-noticed.
+Four strategies, one method each. `performance_based`, the default, asks the routing policy of these engines, which
+learns what each takes for this class of query; where engines are busy, the shortest expected delay decides: what one is
+expected to take, times the calls it would have to share with.
 """
 
 from __future__ import annotations
@@ -12,85 +11,126 @@ import itertools
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from polyroute.engines.binding import Bound
-from polyroute.engines.contract import BoundScan
+from polyroute.engines.contract import BoundScan, BoundSelect
 from polyroute.operations import Operation
-from polyroute.optimizer import CostModel
+from polyroute.optimizer import RoutingPolicies, RoutingPolicy, features
 from polyroute.result import Considered, Route
 from polyroute.router.catalog import Placement
 
-_LOOK_AGAIN_EVERY = 50
+
+class Choice(NamedTuple):
+    """The placements in the order in which they are to be tried, and why the first is the first.
+
+    `limit_s` cuts the first one off (a try; the next one answers then); `race` tells that the second is worth asking
+    side by side when the answer is urgent.
+    """
+
+    placements: list[Placement]
+    reason: str
+    limit_s: float | None = None
+    race: bool = False
 
 
 class Strategies:
-    """Orders placements; keeps the counters that round robin and looking again need."""
+    """Orders placements; keeps the counters that round robin needs."""
 
-    def __init__(self, costs: CostModel, in_flight: Mapping[str, int]) -> None:
-        self._costs = costs
+    def __init__(self, policies: RoutingPolicies, in_flight: Mapping[str, int]) -> None:
+        self._policies = policies
         self._in_flight = in_flight
         self._turns: defaultdict[Hashable, Iterator[int]] = defaultdict(itertools.count)
         self._lock = threading.Lock()
-        self._order: Mapping[str, Callable[[Sequence[Placement], Bound, Hashable], list[Placement]]] = {
+        self._choose: Mapping[str, Callable[[Sequence[Placement], Operation | BoundSelect, Bound, str], Choice]] = {
             "round_robin": self._round_robin,
             "least_loaded": self._least_loaded,
             "capability_based": self._capability_based,
             "performance_based": self._performance_based,
         }
 
-    def order(
-        self, strategy: str, placements: Sequence[Placement], op: Bound, query_class: Hashable
-    ) -> list[Placement]:
+    def choose(
+        self,
+        strategy: str,
+        placements: Sequence[Placement],
+        op: Operation | BoundSelect,
+        bound: Bound,
+        fingerprint: str,
+    ) -> Choice:
         """Return the placements in the order in which they are to be tried."""
-        if len(placements) == 1:
-            return list(placements)
-        return self._order[strategy](placements, op, query_class)
+        return self._choose[strategy](placements, op, bound, fingerprint)
 
-    def explain(self, strategy: str, placements: Sequence[Placement], chosen: str, query_class: Hashable) -> Route:
+    def explain(self, placements: Sequence[Placement], chosen: str, fingerprint: str | None, reason: str) -> Route:
         """Return why the order was so, in the words of a result's `route`."""
+        policy = None if fingerprint is None else self._policies.of(group(placements))
         considered = []
         for placement in placements:
-            seconds = self._costs.predict(query_class, placement.engine.id)
+            seconds = None if policy is None else policy.predict(fingerprint, placement.engine.id)
             considered.append(Considered(placement.engine.id, None if seconds is None else seconds * 1e3))
-        if len(placements) == 1:
-            reason = "the only engine that can answer"
-        elif chosen != placements[0].engine.id:
-            reason = f"{placements[0].engine.id} failed"
-        else:
-            reason = _REASONS[strategy]
         return Route(tuple(considered), chosen, reason)
 
-    def _round_robin(self, placements: Sequence[Placement], op: Bound, query_class: Hashable) -> list[Placement]:
-        turn = self._turn(("turn", query_class)) % len(placements)
-        return [*placements[turn:], *placements[:turn]]
-
-    def _least_loaded(self, placements: Sequence[Placement], op: Bound, query_class: Hashable) -> list[Placement]:
-        return sorted(placements, key=lambda p: self._in_flight[p.engine.id])
-
-    def _capability_based(self, placements: Sequence[Placement], op: Bound, query_class: Hashable) -> list[Placement]:
-        return sorted(placements, key=lambda p: -_fitness(p, op))
-
-    def _performance_based(self, placements: Sequence[Placement], op: Bound, query_class: Hashable) -> list[Placement]:
-        def delay(placement: Placement) -> float:
-            seconds = self._costs.predict(query_class, placement.engine.id)
-            return 0.0 if seconds is None else seconds * (self._in_flight[placement.engine.id] + 1)
-
-        ordered = sorted(placements, key=delay)
-        if self._turn(("look", query_class)) % _LOOK_AGAIN_EVERY == _LOOK_AGAIN_EVERY - 1:
-            ordered[0], ordered[1] = ordered[1], ordered[0]
-        return ordered
-
-    def _turn(self, key: Hashable) -> int:
+    def _round_robin(
+        self, placements: Sequence[Placement], op: Operation | BoundSelect, bound: Bound, fingerprint: str
+    ) -> Choice:
         with self._lock:
-            return next(self._turns[key])
+            turn = next(self._turns[fingerprint]) % len(placements)
+        return Choice([*placements[turn:], *placements[:turn]], "its turn")
+
+    def _least_loaded(
+        self, placements: Sequence[Placement], op: Operation | BoundSelect, bound: Bound, fingerprint: str
+    ) -> Choice:
+        return Choice(sorted(placements, key=lambda p: self._in_flight[p.engine.id]), "the fewest calls in flight")
+
+    def _capability_based(
+        self, placements: Sequence[Placement], op: Operation | BoundSelect, bound: Bound, fingerprint: str
+    ) -> Choice:
+        ordered = sorted(placements, key=lambda p: -_fitness(p, bound))
+        return Choice(ordered, "does the most of the operation itself")
+
+    def _performance_based(
+        self, placements: Sequence[Placement], op: Operation | BoundSelect, bound: Bound, fingerprint: str
+    ) -> Choice:
+        policy = self._policies.of(group(placements))
+        new = None if policy.knows(fingerprint) else features(op, _rows(placements[0]))
+        decision = policy.choose(fingerprint, new)
+        first = decision.engine
+
+        def delay(placement: Placement) -> float:
+            engine_id = placement.engine.id
+            seconds = policy.predict(fingerprint, engine_id)
+            return float("inf") if seconds is None else seconds * (self._in_flight[engine_id] + 1)
+
+        if decision.limit_s is not None:
+            ordered = sorted(placements, key=lambda p: (p.engine.id != first, delay(p)))
+            return Choice(ordered, _trying(policy, fingerprint), decision.limit_s, decision.race is not None)
+        if self._in_flight[first] and policy.predict(fingerprint, first) is not None:
+            return Choice(sorted(placements, key=delay), "the shortest expected delay")
+        order = (first, decision.race)
+        ordered = sorted(placements, key=lambda p: (p.engine.id != order[0], p.engine.id != order[1], delay(p)))
+        return Choice(ordered, _expecting(policy, fingerprint, first), None, decision.race is not None)
 
 
-_REASONS = {
-    "round_robin": "its turn",
-    "least_loaded": "the fewest calls in flight",
-    "capability_based": "does the most of the operation itself",
-    "performance_based": "the shortest expected delay",
-}
+def group(placements: Sequence[Placement]) -> tuple[str, ...]:
+    """Return the engines that can answer, as the name of their routing policy."""
+    return tuple(sorted(p.engine.id for p in placements))
+
+
+def _trying(policy: RoutingPolicy, fingerprint: str) -> str:
+    if all(policy.predict(fingerprint, engine) is None for engine in policy.engines):
+        return "a first answer to this kind of query, within a budget"
+    return "a look at whether it is faster, cut off where it is not"
+
+
+def _expecting(policy: RoutingPolicy, fingerprint: str, engine: str) -> str:
+    known = policy.predict(fingerprint, engine) is not None
+    return "the shortest expected delay" if known else "usually the fastest; this kind of query is new"
+
+
+def _rows(placement: Placement) -> int | None:
+    try:
+        return placement.engine.statistics(placement.dataset.name).row_count
+    except Exception:  # noqa: BLE001 - an engine that is ill is the guard's to find out
+        return None
 
 
 def _fitness(placement: Placement, op: Bound) -> int:
@@ -98,6 +138,7 @@ def _fitness(placement: Placement, op: Bound) -> int:
     engine = placement.engine
     if isinstance(op, Operation):
         return 2 * (engine.kind == op.kind) + (op.name in engine.operations)
-    assert isinstance(op, BoundScan)  # noqa: S101 - the only other bound form
-    pushed = engine.negotiate(op)
-    return 2 * (pushed.residual is None) + pushed.order + pushed.limit
+    if isinstance(op, BoundScan):
+        pushed = engine.negotiate(op)
+        return 2 * (pushed.residual is None) + pushed.order + pushed.limit
+    return int(engine.traits.hosts_merges)

@@ -125,6 +125,10 @@ class RoutingPolicy:
         mean = posterior.means[index]
         return None if mean is None else math.exp(mean + self._drift.shifts[index])
 
+    def knows(self, fingerprint: Hashable) -> bool:
+        """Tell whether a class was seen before."""
+        return fingerprint in self._classes
+
     def __len__(self) -> int:
         """Return how many classes are known."""
         return len(self._classes)
