@@ -30,6 +30,8 @@ def fill(db: DatabaseCoordinator, folder: DemoFolder, *, reload: bool = False) -
             took = f"{time.perf_counter() - started:.2f} s"
         else:
             rows[dataset.name] = known[dataset.name]
+            # the last run closed an engine under the router, so nobody can tell whether its copy is still one
+            db.refresh(dataset.name, show_progress=False)
             took = "reused"
         engines = ", ".join(dataset.engines)
         screen.say(f"  {dataset.name:<10}{engines:<11}{rows[dataset.name]:>8,} rows {took:>8}  {dataset.about}")

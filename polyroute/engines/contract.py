@@ -320,6 +320,15 @@ class Engine(ABC):
         """
         return None
 
+    def foreign_version(self, dataset: str) -> object | None:
+        """Return a token that differs after every change of the data by another program; None where the engine cannot
+        tell just now.
+
+        Writes of this process need not move it, and where this method is overridden they do not: replicas are told of
+        them otherwise. By default it is the `data_version`.
+        """
+        return self.data_version(dataset)
+
     def statistics(self, dataset: str, part: str | None = None) -> Statistics:
         """Return what is known cheaply, in a millisecond or so, about a dataset or a part of it."""
         return Statistics()

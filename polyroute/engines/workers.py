@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Generic, TypeVar
 
 from polyroute.engines.call import Call
@@ -61,5 +62,6 @@ def run_bounded(work: Callable[[], T], call: Call, *, left_behind: Outcome = Out
             hint="wait until they end, or ask with a longer timeout_s",
         )
     job = _Job(work)
-    threading.Thread(target=job.run, name="polyroute-worker", daemon=True).start()
+    # the context tells which datasets a write changes
+    threading.Thread(target=copy_context().run, args=(job.run,), name="polyroute-worker", daemon=True).start()
     return job.wait(call, left_behind)

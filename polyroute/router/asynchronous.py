@@ -115,6 +115,20 @@ class AsyncDatabaseCoordinator(OperationMethods[Awaitable[QueryResult]]):
         """Make a table or DataFrame a dataset of this connection only."""
         return await self._run(self._db.register, name, data)
 
+    async def replicate(
+        self, dataset: str, *, to: str, refresh: str = "on_write", timeout_s: float | None = None
+    ) -> LoadReport:
+        """Copy a dataset into another engine, which may then answer for it as long as the copy is current."""
+        return await self._run(self._db.replicate, dataset, to=to, refresh=refresh, timeout_s=timeout_s)
+
+    async def refresh(self, dataset: str, *, timeout_s: float | None = None) -> list[LoadReport]:
+        """Bring the replicas of a dataset up to its primary."""
+        return await self._run(self._db.refresh, dataset, timeout_s=timeout_s)
+
+    async def unreplicate(self, dataset: str, *, engine: str) -> None:
+        """Remove the replica of a dataset from an engine."""
+        await self._run(self._db.unreplicate, dataset, engine=engine)
+
     async def drop(self, dataset: str) -> None:
         """Remove a dataset from every engine that holds a placement of it."""
         await self._run(self._db.drop, dataset)

@@ -36,6 +36,8 @@ from polyroute.router.limits import Limits
 from polyroute.router.loads import DataMethods
 from polyroute.router.methods import How, OperationMethods
 from polyroute.router.observing import ObservingMethods
+from polyroute.router.placements.refreshing import Refresher
+from polyroute.router.placements.replicas import ReplicaMethods
 from polyroute.router.probes import Prober
 from polyroute.router.resilience import Resilience
 from polyroute.router.selection import candidates
@@ -55,7 +57,7 @@ _ONLY = "the only engine that can answer"
 _BINDINGS = 16
 
 
-class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryResult]):
+class DatabaseCoordinator(DataMethods, ReplicaMethods, ObservingMethods, OperationMethods[QueryResult]):
     """One connection over many engines; safe to share between threads.
 
     `state_dir` keeps what only the coordinator knows (None: a temporary folder); `read_only` refuses every write;
@@ -90,6 +92,8 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
         self.catalog = Catalog(self._state.path)
         self.cache = ResultCache(cache)
         self._reads = CachedReads(self.cache, self.catalog)
+        self._refresher = Refresher(self.catalog)
+        self.catalog.on_change = self._refresher.wake
         self.executions = ExecutionRecords(None if state_dir is None else self._state.path / "executions.db")
         self._policies = RoutingPolicies(self.executions)
         self._guard = resilience.guard()
@@ -201,6 +205,8 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
         result = QueryResult(answer)
         result.engine = engine_id
         result.attempts = attempts
+        if placement.freshness != "current":
+            result.freshness = placement.freshness
         result._route = partial(self._strategies.explain, placements, engine_id, kind, reason)
         result.elapsed_s = self._record(op, engine_id, started, attempts, None, learned)
         return result
@@ -347,6 +353,8 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
             made.id = engine_id
             self._engines[engine_id] = made
             self.catalog.add(made)
+            if not self.read_only:
+                self._refresher.start()
         except BaseException:
             if opened:
                 made.close()
@@ -357,9 +365,11 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
         """Close an engine and forget it; its data stays where it is."""
         engine = self.engine(id)
         del self._engines[id]
+        left = self.catalog.leave([id])
         self.catalog.remove(id)
         self._guard.forget(id)
         engine.close()
+        left()
 
     def engine(self, id: str) -> Engine:
         """Return an engine by its id; QUERY_INVALID, naming the nearest, when there is none."""
@@ -392,12 +402,15 @@ class DatabaseCoordinator(DataMethods, ObservingMethods, OperationMethods[QueryR
         self._closed = True
         if self._prober is not None:
             self._prober.stop()
+        self._refresher.stop()
+        left = self.catalog.leave(self._engines)
         errors = []
         for engine in self._engines.values():
             try:
                 engine.close()
             except Exception as exc:  # noqa: BLE001 - the others must be closed too
                 errors.append(exc)
+        left()
         self.executions.close()
         self._state.close()
         if errors:

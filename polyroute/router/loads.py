@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from polyroute.engines import Engine
 from polyroute.engines.call import UNBOUNDED
 from polyroute.engines.execution import translated
+from polyroute.engines.resources.shared import naming
 from polyroute.errors import invalid, unknown_name
 from polyroute.query import DEFAULT_REQUIREMENTS
 from polyroute.router.cancellation import new_call
@@ -95,7 +96,7 @@ class DataMethods:
         )
         ids = [e.id for e in engines]
         self.catalog.check_load(name, ids)
-        stale = self.catalog.stale_copies(name)
+        stale, before = self.catalog.stale_copies(name), self.catalog.foreign_token(ids[0], name)
         with self.catalog.writing([name]):
             report = load(
                 engines,
@@ -107,7 +108,7 @@ class DataMethods:
                 call=new_call(DEFAULT_REQUIREMENTS, timeout_s),
             )
         self.catalog.refresh()
-        self.catalog.record_load(name, ids, whole=mode in ("create", "replace"), stale=stale)
+        self.catalog.record_load(name, ids, whole=mode in ("create", "replace"), stale=stale, before=before)
         return report
 
     def register(self, name: str, data: object) -> LoadReport:
@@ -147,7 +148,7 @@ class DataMethods:
         entry = self.catalog.resolve(dataset)
         for placement in entry.placements:
             engine = placement.engine
-            with translated(engine), engine.resource.writing():
+            with translated(engine), naming([entry.name]), engine.resource.writing():
                 engine.drop(entry.name, UNBOUNDED)
         self.catalog.record_drop(entry.name)
 
@@ -161,7 +162,8 @@ class DataMethods:
         entry = self.catalog.resolve(dataset)
         placement = self._placement(entry.placements, engine)
         wanted = [columns] if isinstance(columns, str) else list(columns)
-        with translated(placement.engine), placement.engine.resource.writing():
+        # an index changes no data, so that replicas stay what they are
+        with translated(placement.engine), naming(()), placement.engine.resource.writing():
             placement.engine.create_index(entry.name, wanted, UNBOUNDED)
 
     def _placement(self, placements: list[Placement], engine: str | None) -> Placement:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from polyroute.engines import Engine
 from polyroute.errors import PerformanceError
 from polyroute.monitoring import PerformanceMetrics
+from polyroute.router.catalog import Catalog
 from polyroute.router.guard import Guard
 from polyroute.router.health import HealthReport, health_report
+from polyroute.router.placements.replicas import replica_findings
 
 
 class ObservingMethods:
@@ -16,10 +18,11 @@ class ObservingMethods:
 
     _engines: dict[str, Engine]
     _guard: Guard
+    catalog: Catalog
 
     def health_report(self) -> HealthReport:
         """Ask every engine for a sign of life and return the state of each, with reasons and what to do about them."""
-        return health_report(self._engines, self._guard)
+        return health_report(self._engines, self._guard, replica_findings(self.catalog.copies()))
 
     def performance_metrics(self, window_s: float | None = None) -> PerformanceMetrics:
         """Return throughput, latencies, errors and utilisation per engine and operation, and the cache's hits.

@@ -5,6 +5,7 @@ query.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from polyroute.engines import Engine
 from polyroute.errors import DatabaseErrorCode, invalid, make_error, unknown_name
@@ -24,13 +25,13 @@ def candidates(
     placements = entry.placements
     if len(placements) == 1 and routing.engine is None and not routing.exclude:
         placement = placements[0]
-        if placement.primary and not placement.stale and op.name in placement.engine.operations:
+        if placement.primary and op.name in placement.engine.operations:
             return placements
     _check_engines(routing, engines)
     if not any(op.name in p.engine.operations for p in placements):
         raise _wrong_kind(entry, op)
     reasons = {p.engine.id: _ruled_out(p, op, requirements, routing) for p in placements}
-    fit = [p for p in placements if reasons[p.engine.id] is None]
+    fit = [_labelled(p, requirements) for p in placements if reasons[p.engine.id] is None]
     if not fit:
         told = "; ".join(f"{engine}: {reason}" for engine, reason in reasons.items())
         raise make_error(
@@ -70,6 +71,22 @@ def _ruled_out(placement: Placement, op: Operation, requirements: Requirements, 
         return "a replica takes no writes"
     if requirements.consistency == "strong":
         return "a replica, and strong consistency reads the primary"
-    if placement.stale:
-        return "its copy is older than the primary"
-    return None
+    lag = placement.behind()
+    if lag is None or (lag.tolerable and _young_enough(placement, requirements)):
+        return None
+    return lag.reason
+
+
+def _young_enough(placement: Placement, requirements: Requirements) -> bool:
+    if not requirements.max_staleness_s or placement.copy is None:
+        return False
+    age_s = placement.copy.age_s()
+    return age_s is not None and age_s <= requirements.max_staleness_s
+
+
+def _labelled(placement: Placement, requirements: Requirements) -> Placement:
+    """Return a placement that says how old its state may be, where the caller takes an older one."""
+    if placement.primary or not requirements.max_staleness_s or placement.copy is None or not placement.stale:
+        return placement
+    age_s = placement.copy.age_s() or 0.0
+    return replace(placement, freshness=f"up to {age_s:.1f} s old: a replica in {placement.engine.id}")

@@ -129,6 +129,10 @@ class SQLiteEngine(Engine):
         """Return a token that differs after every commit to the file, by whatever program; None while it is locked."""
         return self._file.version_if_free()
 
+    def foreign_version(self, dataset: str) -> object | None:
+        """Return a token that differs after every commit to the file by another program; None while it is written."""
+        return self._file.foreign_version()
+
     def statistics(self, dataset: str, part: str | None = None) -> Statistics:
         """Return the number of rows of a table."""
         return self._counts.of(self._catalog.table(dataset))

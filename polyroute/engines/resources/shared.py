@@ -2,7 +2,8 @@
 
 DuckDB refuses a second open of a file with other settings, and SQLite's `data_version` is per connection; so whoever
 opens a path gets the instance that is open already, and the last one to leave closes it. The epoch counts writes made
-through polyroute: it is odd while one is in progress.
+through polyroute: it is odd while one is in progress. Beside it changes are counted by dataset, for replicas: whoever
+knows which datasets a write may change says so (`naming`); a write of which nobody knows may change any.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import itertools
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -27,9 +30,23 @@ _LOCK = threading.RLock()
 # closed and opened again
 _STARTS = itertools.count(0, 1 << 40)
 
+_ANY = None
+_NAMED: ContextVar[tuple[str | None, ...]] = ContextVar("polyroute_written_datasets", default=(_ANY,))
+_LOGS = ("-wal", "-journal", ".wal")
+
+
+@contextmanager
+def naming(datasets: Iterable[str]) -> Iterator[None]:
+    """Say which datasets the writes inside the block may change."""
+    token = _NAMED.set(tuple(datasets))
+    try:
+        yield
+    finally:
+        _NAMED.reset(token)
+
 
 class Resource(Generic[Handle]):
-    """An open store and what belongs to it: `handle`, `path`, `epoch`."""
+    """An open store and what belongs to it: `handle`, `path`, `epoch`; `opened` tells one opening from every other."""
 
     def __init__(
         self,
@@ -45,11 +62,13 @@ class Resource(Generic[Handle]):
         self.path = path
         self.handle = handle
         self.read_only = read_only
-        self.epoch = next(_STARTS)
+        self.epoch = self.opened = next(_STARTS)
         self._temporary = temporary
         self._close = close
         self._users = 1
         self._writers = 0
+        self._changes: Counter[str | None] = Counter()
+        self._changing: Counter[str | None] = Counter()
         self._lock = threading.Lock()
 
     @property
@@ -60,17 +79,46 @@ class Resource(Generic[Handle]):
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Mark a write: the epoch is odd inside and has grown afterwards, also when the write failed."""
+        names = _NAMED.get()
         with self._lock:
             self._writers += 1
+            self._changing.update(names)
             if self._writers == 1:
                 self.epoch += 1
         try:
             yield
+            self.note_changes(names)
         finally:
             with self._lock:
                 self._writers -= 1
+                self._changing.subtract(names)
                 # a writer that ends while others go on moves the epoch by two: still odd, yet different
                 self.epoch += 1 if self._writers == 0 else 2
+
+    def note_changes(self, datasets: Iterable[str | None]) -> None:
+        """Count a change of datasets; a write that failed is counted by whoever knows that it may have changed them."""
+        with self._lock:
+            self._changes.update(datasets)
+
+    def changes_of(self, dataset: str) -> int | None:
+        """Return how often a dataset may have been changed since the store was opened; None while a write that may
+        change it is in progress.
+        """
+        if self._changing[dataset] or self._changing[_ANY]:
+            return None
+        return self._changes[dataset] + self._changes[_ANY]
+
+    def footprint(self) -> str | None:
+        """Return what tells the state of a file that nobody has open, or None where its path alone cannot tell: for a
+        folder, and while a log beside the file holds more.
+        """
+        try:
+            if any(Path(f"{self.path}{log}").exists() and Path(f"{self.path}{log}").stat().st_size for log in _LOGS):
+                return None
+            found = self.path.stat()
+        except OSError:
+            return None
+        return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}" if self.path.is_file() else None
 
     def release(self) -> None:
         """Leave the store; the last user closes it."""

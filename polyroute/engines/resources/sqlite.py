@@ -176,6 +176,27 @@ class SQLiteFile:
                 return None
             raise
 
+    def foreign_version(self) -> tuple[int, int] | None:
+        """Return a token that differs after every commit of another program; None while the writer is at work or the
+        file is locked.
+
+        The writer's own commits do not move its `PRAGMA data_version`, and nobody else in this process writes.
+        """
+        writer = self._writer
+        if writer is None:
+            return self.version_if_free()
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            [version] = writer.execute("PRAGMA data_version").fetchone()
+        except sqlite3.OperationalError as exc:
+            if is_busy(exc):
+                return None
+            raise
+        finally:
+            self._lock.release()
+        return self._id, version
+
     def _read_version(self) -> tuple[int, int]:
         # two threads on one connection that has an authorizer wait for each other for ever: one for the GIL, one for it
         with self._probing:

@@ -193,6 +193,10 @@ class DuckDBTables(Engine):
         """Return the file's version: DuckDB lets nobody else write it, so no change escapes it."""
         return self._file.version()
 
+    def foreign_version(self, dataset: str) -> object | None:
+        """Return always the same: while the file is open, no other program can write it."""
+        return "held"
+
     def statistics(self, dataset: str, part: str | None = None) -> Statistics:
         """Return the row count of a table; a view would have to be computed."""
         stored = self._stored(dataset)
