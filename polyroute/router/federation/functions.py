@@ -71,6 +71,11 @@ def no_rows(name: str) -> pa.Schema:
     return _graph_schema(name, pa.string())
 
 
+def without_rows(schema: pa.Schema) -> pa.Table:
+    """Return an empty table; `schema.empty_table` has none for JSON inside a list or struct."""
+    return pa.Table.from_batches([], schema)
+
+
 def _graph_schema(name: str, node: pa.DataType) -> pa.Schema:
     if name == "graph_neighbors":
         return pa.schema([("start", node), ("node", node), ("hops", pa.int64())])

@@ -65,7 +65,7 @@ class SqlLane:
         self.checks = checks
         self._estimator = Estimator()
         self._gate = BindGate()
-        self._answers = RememberedAnswers(connection.cache, connection.catalog)
+        self._answers = RememberedAnswers(connection.cache, connection.catalog, lambda: checks.quarantine.epoch)
         self._whole = WholeStatements(connection, self._elsewhere)
 
     def run(

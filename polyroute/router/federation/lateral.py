@@ -17,7 +17,7 @@ from sqlglot import exp
 from polyroute.engines import Call
 from polyroute.errors import invalid
 from polyroute.operations import GraphNeighbors, Operation
-from polyroute.router.federation.functions import FUNCTIONS, function_operation
+from polyroute.router.federation.functions import FUNCTIONS, function_operation, without_rows
 from polyroute.router.federation.statement import FunctionCall
 
 # of these a NULL means that there is nothing to look for
@@ -64,7 +64,7 @@ def fetch_lateral(item: LateralCall, distinct: pa.Table, fetch: Fetch, call: Cal
         return pa.concat_tables(answers, promote_options="default")
     if item.schema is not None:
         hidden = [pa.field(f"__a{i}", f.type) for i, f in enumerate(distinct.schema)]
-        return pa.schema([*item.schema, *hidden]).empty_table()
+        return without_rows(pa.schema([*item.schema, *hidden]))
     raise invalid(
         f"{item.name} was given no arguments to run with, so its columns are not known",
         hint="the tables before it in FROM gave no rows with all arguments; check them first",

@@ -14,7 +14,7 @@ from polyroute.operations import Operation
 from polyroute.plan import Fragment, Plan
 from polyroute.result import QueryResult
 from polyroute.router.federation.connection import Access
-from polyroute.router.federation.functions import call_schema, no_rows
+from polyroute.router.federation.functions import call_schema, no_rows, without_rows
 from polyroute.router.federation.inputs import ScanInput, SystemInput
 from polyroute.router.federation.lateral import LateralCall, fetch_lateral
 from polyroute.router.federation.merge import MERGE_SITE, merge, merge_batches
@@ -63,7 +63,7 @@ class PlainRun:
             elif isinstance(item, LateralInput):
                 tables[item.name] = self._lateral(item, tables)
             elif isinstance(item, CallInput) and item.operation is None:
-                tables[item.name] = no_rows(item.function).empty_table()
+                tables[item.name] = without_rows(no_rows(item.function))
             else:
                 assert item.operation is not None  # noqa: S101 - only calls have none
                 tables[item.name] = self._one(item.name, item.operation)

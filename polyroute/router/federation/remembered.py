@@ -33,9 +33,10 @@ Params = Mapping[str, object] | Sequence[object] | None
 
 
 class RememberedAnswers:
-    """Asks the result cache for SQL statements."""
+    """Asks the result cache for SQL statements; `distrusted` counts the pushdowns in quarantine."""
 
-    def __init__(self, cache: ResultCache, catalog: Catalog) -> None:
+    def __init__(self, cache: ResultCache, catalog: Catalog, distrusted: Callable[[], int]) -> None:
+        self._distrusted = distrusted
         self._cache = cache
         self._catalog = catalog
 
@@ -48,10 +49,15 @@ class RememberedAnswers:
         """Return the name of a statement as it was written, or None where its values cannot be looked up."""
         given = params if isinstance(params, Mapping) else {str(i): v for i, v in enumerate(params or ())}
         name = written_key("sql", sql, given)
+        return None if name is None else (name, *self._circumstances(manner))
+
+    def _circumstances(self, manner: Manner) -> tuple[Hashable, ...]:
+        """Return what else decides an answer: who was allowed to give it, and what was not trusted by then."""
         routing = manner.routing
-        if name is not None and (routing.engine is not None or routing.exclude):
-            return (name, routing.engine, tuple(routing.exclude))
-        return name
+        distrusted = self._distrusted()
+        if routing.engine is None and not routing.exclude and not distrusted:
+            return ()
+        return routing.engine, tuple(sorted(routing.exclude)), distrusted
 
     def hit(self, written: Hashable, manner: Manner) -> QueryResult | None:
         """Return the answer to a statement as it was written, or None."""
@@ -102,7 +108,5 @@ class RememberedAnswers:
             return load()
         if reading is None:
             return load()
-        routing = manner.routing
-        if routing.engine is not None or routing.exclude:
-            key = f"{key} by {routing.engine!r} not {sorted(routing.exclude)!r}"
+        key = f"{key} {self._circumstances(manner)!r}"
         return self._cache.answer(reading, key, load, written=written, epoch=epoch, call=manner.call)

@@ -35,7 +35,7 @@ from polyroute.router.federation.fragments import (
     SelectFragment,
     SystemFragment,
 )
-from polyroute.router.federation.functions import call_schema, no_rows
+from polyroute.router.federation.functions import call_schema, no_rows, without_rows
 from polyroute.router.federation.inputs import constant, constant_text
 from polyroute.router.federation.keys import key_class
 from polyroute.router.federation.lateral import LateralCall, fetch_lateral, operation_of
@@ -173,7 +173,7 @@ class Run:
             fragment.keys = sum(len(k.values) for k in keys)
         if any(len(k.values) == 0 for k in keys):
             fragment.native, fragment.rows, fragment.bytes, fragment.ms = "not asked: no keys", 0, 0, 0.0
-            return pa.schema([schema.field(c) for c in columns]).empty_table(), fragment
+            return without_rows(pa.schema([schema.field(c) for c in columns])), fragment
         params = {**self._params, **{f"__k{i}": k.values for i, k in enumerate(keys)}}
         texts += [f"{quote_double(k.column)} IN $__k{i}" for i, k in enumerate(keys)]
         where = " AND ".join(f"({t})" for t in texts) if texts else None
@@ -269,7 +269,7 @@ class Run:
         if op is None:
             fragment.engine, fragment.native = "polyroute", "no rows: a NULL argument"
             fragment.rows, fragment.bytes, fragment.ms = 0, 0, 0.0
-            return no_rows(part.function).empty_table(), fragment
+            return without_rows(no_rows(part.function)), fragment
         return self._run(_narrowed(op, part), fragment, call), fragment
 
     def _lateral(
