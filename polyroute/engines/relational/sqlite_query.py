@@ -14,13 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
-import pyarrow as pa
 from sqlglot import exp
 
 from polyroute.engines.call import Call
-from polyroute.engines.contract import Answer
+from polyroute.engines.contract import Answer, SchemaChanged
 from polyroute.engines.relational.sqlite_catalog import SQLiteCatalog
-from polyroute.engines.relational.sqlite_query_answer import answer_schema, answer_table, fetched
+from polyroute.engines.relational.sqlite_query_answer import AnswerForm, answer_schema
 from polyroute.engines.relational.sqlite_query_bindings import Bindings, fill
 from polyroute.engines.relational.sqlite_query_cost import refuse_quadratic
 from polyroute.engines.relational.sqlite_query_functions import install
@@ -40,15 +39,15 @@ Params = Mapping[str, object]
 class Select:
     """A SELECT that SQLite runs exactly.
 
-    `touched` are the tables with the columns that decide the answer, `shape` describes the answer for decoding, `calls`
-    tells that the text calls functions of ours.
+    `touched` are the tables with the columns that decide the answer; `loose` tells that one of these columns might hold
+    values of another class than those seen, `calls` that the text calls functions of ours.
     """
 
     sql: str
     bindings: Bindings
     touched: tuple[tuple[Table, frozenset[str]], ...]
-    schema: pa.Schema
-    shape: Table
+    form: AnswerForm
+    loose: bool
     calls: bool
 
 
@@ -73,11 +72,11 @@ class Selects:
     def prepare(self, sql: str, params: Params) -> Select:
         """Return a SELECT ready to run; raises `Unsupported`, with the reason, for one that would not be exact."""
         tables = self._catalog.tables()
-        key = (sql, tuple(sorted((name, type(value).__name__) for name, value in params.items())) if params else ())
+        key = _key(sql, params)
         known = self._known.get(key)
         if isinstance(known, _Refusal) and known.tables is tables:
             raise Unsupported(known.reason)
-        if isinstance(known, Select) and all(tables.get(table.name) is table for table, _ in known.touched):
+        if isinstance(known, Select) and _is_of(known, tables):
             return known
         try:
             made = self._prepared(sql, params, tables)
@@ -93,15 +92,44 @@ class Selects:
         Raises `Unsupported` as `prepare` does, and where the data turn out to be such that SQLite would differ;
         `SchemaChanged` when a table is not what the statement was prepared for.
         """
-        select = self.prepare(sql, params)
+        # tables that changed meanwhile make SQLite compile the text anew, which `_at_once` notices
+        known = self._known.get(_key(sql, params))
+        held = isinstance(known, Select) and _is_of(known, self._catalog.known)
+        select = known if held and isinstance(known, Select) else self.prepare(sql, params)
         values = fill(select.bindings, params)
+        with _differing():
+            return self._in_snapshot(select, values, call) if select.loose else self._at_once(select, values, call)
+
+    def _at_once(self, select: Select, values: Mapping[str, object], call: Call) -> Answer:
+        """Run a SELECT whose columns can hold nothing but their types: one statement sees one state of the file."""
+        compiled = self._file.compiled
+        with self._file.reading(call) as reader:
+            try:
+                answer = self._fetched(reader, select, values, call)
+            except sqlite3.OperationalError:
+                self._require_held(select)
+                raise
+            # before another thread gets the reader, which compiles nothing any more
+            if self._file.compiled != compiled:
+                self._require_held(select)
+            return answer
+
+    def _in_snapshot(self, select: Select, values: Mapping[str, object], call: Call) -> Answer:
+        """Run a SELECT in a state of the file in which the values that it touches are seen to be of their types."""
         before = self._file.version_if_free()
-        with _differing(), self._file.snapshot(call) as reader:
+        with self._file.snapshot(call) as reader:
             for table, columns in select.touched:
                 self._catalog.check(reader, table, columns, before, call)
-            if select.calls:
-                self._equip(reader)
-            return fetched(execute(reader, select.sql, values, call), select.shape, select.schema, call)
+            return self._fetched(reader, select, values, call)
+
+    def _fetched(self, reader: sqlite3.Connection, select: Select, values: Mapping[str, object], call: Call) -> Answer:
+        if select.calls:
+            self._equip(reader)
+        return select.form.fetched(execute(reader, select.sql, values, call), call)
+
+    def _require_held(self, select: Select) -> None:
+        if not _is_of(select, self._catalog.tables()):
+            raise SchemaChanged(select.touched[0][0].name)
 
     def _prepared(self, sql: str, params: Params, tables: Mapping[str, Table]) -> Select:
         try:
@@ -125,7 +153,8 @@ class Selects:
         read = [tables[name] for name in sorted(draft.touched)]
         schema = answer_schema(sql, read, given, columns)
         touched = tuple((table, frozenset(draft.touched[table.name])) for table in read)
-        select = Select(relation.sql, draft.bindings, touched, schema, answer_table(schema), draft.calls)
+        loose = any(table.loose & columns for table, columns in touched)
+        select = Select(relation.sql, draft.bindings, touched, AnswerForm.of(schema), loose, draft.calls)
         self._compile(select, draft.aliases, given)
         return select
 
@@ -155,6 +184,21 @@ class Selects:
             self._known.move_to_end(key)
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
+
+
+def _key(sql: str, params: Params) -> object:
+    if not params:
+        return sql
+    return sql, tuple(sorted([(name, type(value)) for name, value in params.items()], key=_name_of))
+
+
+def _name_of(item: tuple[str, type]) -> str:
+    return item[0]
+
+
+def _is_of(select: Select, tables: Mapping[str, Table]) -> bool:
+    """Tell whether a SELECT was prepared for the tables as they are."""
+    return all(tables.get(table.name) is table for table, _ in select.touched)
 
 
 @contextmanager

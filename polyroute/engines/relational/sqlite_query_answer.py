@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import duckdb
@@ -15,7 +16,7 @@ import pyarrow as pa
 
 from polyroute.engines.call import Call
 from polyroute.engines.contract import Answer, Dataset
-from polyroute.engines.relational.sqlite_decoding import batch_of, fits_tuples, row_decoder, rows_at_once
+from polyroute.engines.relational.sqlite_decoding import DecodeRow, batch_of, fits_tuples, row_decoder, rows_at_once
 from polyroute.engines.relational.sqlite_forms import form_of
 from polyroute.engines.relational.sqlite_query_values import Value
 from polyroute.engines.relational.sqlite_tables import KIND, Column, Table
@@ -82,25 +83,42 @@ def _agree(value: Value, found: pa.DataType, *, is_sum: bool) -> bool:
     return bool(held == found)
 
 
-def answer_table(schema: pa.Schema) -> Table:
-    """Describe an answer as a table, so that its rows are decoded as those of one."""
-    names = unique_names(schema.names)
-    columns = {n: Column(n, form_of(f.type)) for n, f in zip(names, schema, strict=True)}
-    unique = pa.schema([f.with_name(n) for n, f in zip(names, schema, strict=True)])
-    return Table(Dataset("the answer", KIND, unique), MappingProxyType(columns), "view", None, "")
+@dataclass(frozen=True, slots=True)
+class AnswerForm:
+    """How the rows of a statement become its answer: the schema, a table that they are decoded as those of, its names.
 
+    `decode` makes a logical row of a stored one where Python values hold all that the types do (`few`), `size` rows are
+    converted at once.
+    """
 
-def fetched(cursor: sqlite3.Cursor, shape: Table, schema: pa.Schema, call: Call) -> Answer:
-    """Return all rows of a statement: a few as tuples, many as a table."""
-    names = tuple(shape.columns)
-    size = rows_at_once(schema)
-    rows = cursor.fetchmany(size)
-    if len(rows) <= _FEW_ROWS and fits_tuples(schema):
-        decode = row_decoder(shape, names)
-        return Rows(tuple(schema.names), rows if decode is None else [decode(row) for row in rows], schema)
-    batches = []
-    while rows:
-        batches.append(batch_of(rows, shape, names, schema))
-        call.check()
-        rows = cursor.fetchmany(size)
-    return pa.Table.from_batches(batches, schema)
+    schema: pa.Schema
+    columns: tuple[str, ...]
+    table: Table
+    names: tuple[str, ...]
+    few: bool
+    decode: DecodeRow | None
+    size: int
+
+    @classmethod
+    def of(cls, schema: pa.Schema) -> AnswerForm:
+        """Return the form of an answer."""
+        names = unique_names(schema.names)
+        columns = {n: Column(n, form_of(f.type)) for n, f in zip(names, schema, strict=True)}
+        unique = pa.schema([f.with_name(n) for n, f in zip(names, schema, strict=True)])
+        table = Table(Dataset("the answer", KIND, unique), MappingProxyType(columns), "view", None, "")
+        few = fits_tuples(schema)
+        decode = row_decoder(table, names) if few else None
+        return cls(schema, tuple(schema.names), table, names, few, decode, rows_at_once(schema))
+
+    def fetched(self, cursor: sqlite3.Cursor, call: Call) -> Answer:
+        """Return all rows of a statement: a few as tuples, many as a table."""
+        rows = cursor.fetchmany(self.size)
+        if self.few and len(rows) <= _FEW_ROWS:
+            decode = self.decode
+            return Rows(self.columns, rows if decode is None else [decode(row) for row in rows], self.schema)
+        batches = []
+        while rows:
+            batches.append(batch_of(rows, self.table, self.names, self.schema))
+            call.check()
+            rows = cursor.fetchmany(self.size)
+        return pa.Table.from_batches(batches, self.schema)

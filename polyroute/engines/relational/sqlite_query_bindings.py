@@ -18,11 +18,12 @@ from polyroute.sql.dialect import render
 from polyroute.sql.filters import Unsupported, list_sqlite, parse_filter
 from polyroute.sql.filters.allowed import clock
 from polyroute.sql.filters.comparison import Between, Comparison, Membership, comparison
-from polyroute.sql.filters.exact import exact_values
+from polyroute.sql.filters.exact import Domain, domain, exact_values
 from polyroute.sql.filters.in_list import InList
 from polyroute.sql.filters.literals import NO_LITERAL, literal
 
 _SUBJECT = "s"
+_PLAIN: Mapping[Domain | None, type] = {"integer": int, "string": str}
 _MAX_LIMIT = 2**63 - 1
 
 Params = Mapping[str, object]
@@ -30,11 +31,15 @@ Params = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A value of a filter that a parameter gives: where it goes, and the type that it is compared with."""
+    """A value of a filter that a parameter gives: where it goes, and the type that it is compared with.
+
+    A parameter of the type `plain` is bound as it is; None where every one is looked at by the filter language.
+    """
 
     place: str
     source: str
     type: pa.DataType
+    plain: type | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +53,18 @@ class Condition:
 
     def fill(self, params: Params) -> dict[str, object]:
         """Return the bound values; `Unsupported` where comparing them would not be exact."""
+        bound = {slot.place: params.get(slot.source) for slot in self.slots if _is_plain(slot, params.get(slot.source))}
+        if len(bound) == len(self.slots):
+            return bound
         values = parse_filter(self.text, self.schema, params).values
         return {slot.place: _encoded(values[slot.source], slot.type, self.wide) for slot in self.slots}
+
+
+def _is_plain(slot: Slot, value: object) -> bool:
+    """Tell whether a parameter is of the type it is compared with and needs no conversion."""
+    if isinstance(value, int):
+        return type(value) is slot.plain is int and -_MAX_LIMIT <= value <= _MAX_LIMIT
+    return type(value) is slot.plain is str and str(value).isascii()
 
 
 @dataclass(slots=True)
@@ -154,7 +169,7 @@ class _Used:
     def _membership(self, tree: exp.Expr, found: Membership, subject: str) -> str:
         listed = tree.args.get("field")
         if isinstance(listed, exp.Placeholder) and self._is_parameter(listed.name):
-            place = self._slot(listed.name)
+            place = self._slot(listed.name, None)
             _encoded(found.values, self._type, self._wide)
             return f"({subject} IN (SELECT value FROM json_each({place})))"
         nodes = tree.expressions or [None] * len(found.values)
@@ -167,14 +182,14 @@ class _Used:
         inner = node.unnest() if node is not None else None
         if isinstance(inner, exp.Placeholder) and self._is_parameter(inner.name):
             _encoded(value, self._type, self._wide)
-            return self._slot(inner.name)
+            return self._slot(inner.name, _PLAIN.get(domain(self._type)))
         if value is None:
             return "NULL"
         return self._bindings.place(_encoded(value, self._type, self._wide))
 
-    def _slot(self, source: str) -> str:
+    def _slot(self, source: str, plain: type | None) -> str:
         place = f"p{len(self._bindings.conditions)}_{len(self.slots)}"
-        self.slots.append(Slot(place, source, self._type))
+        self.slots.append(Slot(place, source, self._type, plain))
         return f":{place}"
 
     def _is_parameter(self, name: str) -> bool:
