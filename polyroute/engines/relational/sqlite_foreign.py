@@ -190,7 +190,13 @@ def _floats(values: Sequence[Any]) -> pa.Array:
 
 
 def _decoding(read: Value, arrow_type: pa.DataType) -> Decode:
-    return lambda values: pa.array([None if v is None else read(v) for v in values], arrow_type)
+    own = {bytes if pa.types.is_binary(arrow_type) else str, type(None)}
+
+    def decode(values: Sequence[Any]) -> pa.Array:
+        plain = set(map(type, values)) <= own  # as nearly always, and then nothing is to be read off single values
+        return pa.array(values if plain else [None if v is None else read(v) for v in values], arrow_type)
+
+    return decode
 
 
 def _number(value: float) -> float:

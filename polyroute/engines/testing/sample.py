@@ -115,6 +115,8 @@ def same_rows(
 
 Test = Callable[[Sample], bool]
 
+_LISTED = ("ann", "", "ünï", "a'b", 'q"t')
+
 # filter, parameters, the same in Python; comparisons with NULL are not true, NaN is the greatest number
 FILTERS: list[tuple[str, dict[str, object], Test]] = [
     ("k >= $n", {"n": 7}, lambda r: r["k"] >= 7),
@@ -128,6 +130,13 @@ FILTERS: list[tuple[str, dict[str, object], Test]] = [
     ("x = 1.5", {}, lambda r: r["x"] == 1.5),
     ("k IN (1, 3, 99)", {}, lambda r: r["k"] in (1, 3)),
     ("k IN $ks", {"ks": [2, 4]}, lambda r: r["k"] in (2, 4)),
+    ("k IN $ks", {"ks": list(range(2999, 2, -1))}, lambda r: r["k"] >= 3),
+    ("k IN $ks AND x > 1", {"ks": [None, 2, 4, 4, 2**40] * 20}, lambda r: r["k"] in (2, 4)),
+    ("k NOT IN $ks", {"ks": list(range(1, 40))}, lambda r: r["k"] == 0),
+    ("k IN $ks", {"ks": []}, lambda r: False),
+    ("name IN $ns", {"ns": ["ann", "", None, "bob", "ünï", "a'b", 'q"t', "\0"] * 9}, lambda r: r["name"] in _LISTED),
+    ("name NOT IN $ns", {"ns": ["ann"] * 30}, lambda r: r["name"] not in ("ann", None)),
+    ("day IN $ds OR k = 0", {"ds": [dt.date(2013, 1, 29)] * 30}, lambda r: r["k"] in (0, 1, 5, 9)),
     ("k BETWEEN 2 AND 4", {}, lambda r: 2 <= r["k"] <= 4),
     ("day >= '2013-01-30'", {}, lambda r: r["day"] is not None and r["day"] >= dt.date(2013, 1, 30)),
     ("at < $t", {"t": dt.datetime(2013, 3, 9, 23, 0)}, lambda r: r["at"] < dt.datetime(2013, 3, 9, 23, 0)),

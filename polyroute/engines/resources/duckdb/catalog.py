@@ -38,6 +38,8 @@ _TABLES = """SELECT schema_name, table_name, false FROM duckdb_tables()
     WHERE database_name = current_database() AND NOT internal AND NOT temporary ORDER BY ALL"""
 _COLUMNS = """SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns()
     WHERE database_name = current_database() AND NOT internal ORDER BY schema_name, table_name, column_index"""
+_FOLDING = """SELECT schema_name, table_name FROM duckdb_tables()
+    WHERE database_name = current_database() AND NOT internal AND NOT temporary AND contains(lower(sql), 'collate')"""
 _KEYS = """SELECT schema_name, table_name, constraint_column_names FROM duckdb_constraints()
     WHERE database_name = current_database() AND constraint_type = 'PRIMARY KEY'"""
 
@@ -46,13 +48,15 @@ _KEYS = """SELECT schema_name, table_name, constraint_column_names FROM duckdb_c
 class Stored:
     """A dataset and where it lies: `place` is its table's schema and name.
 
-    `casts` are the columns that are read through a cast; `view` tells that there are no rows to write.
+    `casts` are the columns that are read through a cast, and `folds` those of them that are texts with a collation of
+    their own, perhaps, which is taken off; `view` tells that there are no rows to write.
     """
 
     dataset: Dataset
     place: tuple[str, str]
     casts: frozenset[str] = frozenset()
     view: bool = False
+    folds: frozenset[str] = frozenset()
 
     @property
     def plain(self) -> bool:
@@ -68,6 +72,8 @@ class Stored:
         """Return the SQL expression for the logical value of a column; `table` is an alias and its dot."""
         if name not in self.casts:
             return table + quote(name)
+        if name in self.folds:
+            return f"({table}{quote(name)} COLLATE C)"
         return f"CAST({table}{quote(name)} AS {storage_type(self.dataset.schema.field(name).type)})"
 
     def columns(self, names: Iterable[str]) -> str:
@@ -100,6 +106,7 @@ def read_tables(cursor: duckdb.DuckDBPyConnection) -> Mapping[str, Stored]:
     entries = _entries(cursor) if ("main", REGISTRY, False) in tables else {}
     columns = _columns(cursor)
     keys = {(schema, table): tuple(names) for schema, table, names in cursor.execute(_KEYS).fetchall()}
+    folding = set(cursor.execute(_FOLDING).fetchall())
     found: dict[str, Stored] = {}
     for schema, table, view in tables:
         name = table if schema == "main" else f"{schema}.{table}"
@@ -109,7 +116,10 @@ def read_tables(cursor: duckdb.DuckDBPyConnection) -> Mapping[str, Stored]:
         held = _view_columns(cursor, place) if view else columns.get(place)
         if held:
             dataset, casts = _dataset(cursor, name, held, None if view else entries.get(name))
-            found[name] = Stored(replace(dataset, key=keys.get(place, ())), place, casts, view)
+            # a view hands its tables' collations on
+            folds = _texts(dataset) - casts if place in folding or (view and folding) else frozenset()
+            dataset = replace(dataset, key=keys.get(place, ()))
+            found[name] = Stored(dataset, place, casts | folds, view, folds)
     return found
 
 
@@ -155,6 +165,10 @@ def _dataset(
 
 
 _WRITTEN: dict[str, str] = {}
+
+
+def _texts(dataset: Dataset) -> frozenset[str]:
+    return frozenset(f.name for f in dataset.schema if pa.types.is_string(f.type))
 
 
 def _as_written(cursor: duckdb.DuckDBPyConnection, storage: str) -> str:

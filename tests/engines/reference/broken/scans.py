@@ -15,7 +15,7 @@ from polyroute.engines.local import evaluate_scan, filter_mask, order_indices
 from polyroute.engines.resources.scratch import query_arrow
 from polyroute.result import Rows
 from polyroute.sql.dialect import render
-from polyroute.sql.filters import Filter, Unsupported, to_arrow
+from polyroute.sql.filters import Filter, InList, Unsupported, to_arrow
 from tests.engines.reference.engine import ReferenceEngine
 from tests.engines.reference.faults import ALL_KINDS, fault
 
@@ -183,6 +183,38 @@ class DividesWholeNumbers(Filtering):
             lambda node: exp.IntDiv(this=node.this, expression=node.expression) if isinstance(node, exp.Div) else node
         )
         return filter_mask(table, replace(where, expression=tree), call).tolist()
+
+
+class Listing(Filtering):
+    """Look at the lists of a filter in a way of its own."""
+
+    def listed(self, values: InList) -> InList:
+        """Return the list that is looked through."""
+        raise NotImplementedError
+
+    def passes(self, table: pa.Table, where: Filter, call: Call) -> list[bool]:
+        values = {n: self.listed(v) if isinstance(v, InList) else v for n, v in where.values.items()}
+        return filter_mask(table, replace(where, values=values), call).tolist()
+
+
+@fault("test_filters_follow_sql", kinds=ALL_KINDS)
+class TakesOnlyTheFirstKeys(Listing):
+    def listed(self, values: InList) -> InList:
+        return InList(values[:100])
+
+
+@fault("test_filters_follow_sql", kinds=ALL_KINDS)
+class FoldsTheCaseOfKeys(Listing):
+    def listed(self, values: InList) -> InList:
+        return InList([*values, *(v.title() for v in values if isinstance(v, str))])
+
+
+@fault("test_filters_follow_sql", kinds=ALL_KINDS)
+class TakesAnEmptyListForNoFilter(Filtering):
+    def passes(self, table: pa.Table, where: Filter, call: Call) -> list[bool]:
+        if any(value == () for value in where.values.values()):
+            return [True] * table.num_rows
+        return filter_mask(table, where, call).tolist()
 
 
 @fault("test_orders_put_nulls_and_nan_where_sql_does")
