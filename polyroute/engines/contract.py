@@ -329,6 +329,18 @@ class Engine(ABC):
         """
         return self.data_version(dataset)
 
+    def entangled(self, dataset: str) -> bool:
+        """Tell whether a dataset may change when another one of the store is written: a view, or what triggers and
+        cascades write.
+        """
+        return False
+
+    def volatile(self, dataset: str) -> bool:
+        """Tell whether a dataset may differ from one read to the next though nobody changed it: a view that reads the
+        clock, say. Answers from it are not kept.
+        """
+        return False
+
     def statistics(self, dataset: str, part: str | None = None) -> Statistics:
         """Return what is known cheaply, in a millisecond or so, about a dataset or a part of it."""
         return Statistics()

@@ -97,6 +97,20 @@ def test_views_triggers_and_cascades_are_in_the_read_set(tmp_path: Path) -> None
         assert [a() for a in ask] == [[(10,)], [(5,)]]
 
 
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb"])
+def test_a_view_that_reads_chance_is_asked_anew(tmp_path: Path, engine: str) -> None:
+    with polyroute.connect({"rel": f"{engine}:///{tmp_path}/a.db"}) as db:
+        for name, sql in (
+            ("t", "SELECT 1 AS a"),
+            ("inner", "SELECT random() AS a"),
+            ("outer", 'SELECT * FROM "inner"'),
+        ):
+            made = "TABLE" if name == "t" else "VIEW"
+            db.relational_execute(f'CREATE {made} "{name}" AS {sql}', dialect="native", routing=Routing(engine="rel"))
+        assert [db.scan(name).from_cache for name in ("t", "t", "outer", "outer")] == [False, True, False, False]
+        assert [db.sql('SELECT * FROM "outer"').from_cache for _ in range(2)] == [False, False]
+
+
 def test_it_can_be_left_alone_per_query_and_altogether(db: polyroute.DatabaseCoordinator, tmp_path: Path) -> None:
     get(db)
     assert not get(db, cache=False).from_cache

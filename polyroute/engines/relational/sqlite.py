@@ -29,6 +29,7 @@ from polyroute.engines.contract import (
 from polyroute.engines.relational import sqlite_loading, sqlite_native
 from polyroute.engines.relational.sqlite_catalog import SQLiteCatalog
 from polyroute.engines.relational.sqlite_changes import change_rows, columns_read, insert
+from polyroute.engines.relational.sqlite_entangled import Entanglement
 from polyroute.engines.relational.sqlite_forms import refusal
 from polyroute.engines.relational.sqlite_query import Selects
 from polyroute.engines.relational.sqlite_reading import PointReads, scan
@@ -91,6 +92,7 @@ class SQLiteEngine(Engine):
         self._points = PointReads(self._file, self._catalog)
         self._selects = Selects(self._file, self._catalog)
         self._counts = RowCounts(self._file)
+        self._entanglement = Entanglement(self._file)
         self._open = True
 
     @classmethod
@@ -132,6 +134,14 @@ class SQLiteEngine(Engine):
     def foreign_version(self, dataset: str) -> object | None:
         """Return a token that differs after every commit to the file by another program; None while it is written."""
         return self._file.foreign_version()
+
+    def entangled(self, dataset: str) -> bool:
+        """Tell whether a table is a view, or may be written by a trigger or a cascade."""
+        return self._entanglement.entangled(dataset)
+
+    def volatile(self, dataset: str) -> bool:
+        """Tell whether a table is a view that could read the clock or chance."""
+        return self._entanglement.volatile(dataset)
 
     def statistics(self, dataset: str, part: str | None = None) -> Statistics:
         """Return the number of rows of a table."""

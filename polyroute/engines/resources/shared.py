@@ -100,13 +100,16 @@ class Resource(Generic[Handle]):
         with self._lock:
             self._changes.update(datasets)
 
-    def changes_of(self, dataset: str) -> int | None:
-        """Return how often a dataset may have been changed since the store was opened; None while a write that may
-        change it is in progress.
+    def changes_of(self, dataset: str | None) -> int | None:
+        """Return how often a dataset (None: any) may have been changed since the store was opened; None while a write
+        that may change it is in progress.
         """
-        if self._changing[dataset] or self._changing[_ANY]:
-            return None
-        return self._changes[dataset] + self._changes[_ANY]
+        with self._lock:
+            if dataset is None:
+                return None if self._writers else self._changes.total()
+            if self._changing[dataset] or self._changing[_ANY]:
+                return None
+            return self._changes[dataset] + self._changes[_ANY]
 
     def footprint(self) -> str | None:
         """Return what tells the state of a file that nobody has open, or None where its path alone cannot tell: for a

@@ -22,6 +22,7 @@ from polyroute.optimizer.cache.settings import CacheSettings
 from polyroute.optimizer.cache.versions import (
     Reading,
     ReadSet,
+    Steady,
     Tellers,
     WriteRates,
     checks,
@@ -80,6 +81,8 @@ class ResultCache:
     ...         epoch = 0
     ...     def data_version(self, dataset):
     ...         return "v1"
+    ...     def volatile(self, dataset):
+    ...         return False
     >>> from polyroute.optimizer.cache.versions import Source
     >>> engine, cache = Engine(), ResultCache()
     >>> sources = (Source(engine, "airports", engine.resource),)
@@ -107,6 +110,7 @@ class ResultCache:
             max_entries=settings.max_entries, max_bytes=settings.max_bytes, dropped=self._forget
         )
         self._tellers = Tellers()
+        self._steady = Steady()
         self._rates = WriteRates(window_s=settings.ttl_s)
         self._hits = self._misses = self._shared = self._outdated = 0
 
@@ -127,13 +131,14 @@ class ResultCache:
     def begin(self, sources: ReadSet, *, strong: bool = False) -> Reading | None:
         """Take the versions of a read set, which must come before anything of it is read.
 
-        None means that the question must be answered without the cache: it is off, a write is in progress, an engine
-        does not answer, or cannot tell of changes while the caller wants `strong` consistency.
+        None means that the question must be answered without the cache: it is off, a write is in progress, a dataset
+        differs from read to read, an engine does not answer, or cannot tell of changes while the caller wants `strong`
+        consistency.
         """
         if not self.enabled:
             return None
         versions = read_versions(sources)
-        if versions is None:
+        if versions is None or not self._steady.holds_all(sources, versions):
             return None
         reading = Reading(sources, versions)
         if reading.checkable:

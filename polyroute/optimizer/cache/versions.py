@@ -32,6 +32,9 @@ class Versioned(Protocol):
     def data_version(self, dataset: str) -> object | None:
         """Return a token that differs after every change, or None where the engine cannot tell."""
 
+    def volatile(self, dataset: str) -> bool:
+        """Tell whether the dataset may differ from one read to the next though nobody changed it."""
+
 
 class Version(NamedTuple):
     """One state of one dataset: the store's epoch, and the engine's token (None: it cannot tell)."""
@@ -139,6 +142,27 @@ class Tellers:
             version.token is None and source.dataset in self._told.get(source.resource, ())
             for source, version in zip(sources, versions, strict=True)
         )
+
+
+class Steady:
+    """The datasets that are known not to differ from read to read, each as long as its store is as it was then."""
+
+    def __init__(self) -> None:
+        self._known: WeakKeyDictionary[Epochs, dict[str, Version]] = WeakKeyDictionary()
+
+    def holds_all(self, sources: ReadSet, versions: Versions) -> bool:
+        """Tell whether nothing in a read set is volatile; engines are asked once per version."""
+        for source, version in zip(sources, versions, strict=True):
+            known = self._known.setdefault(source.resource, {})
+            if known.get(source.dataset) == version:
+                continue
+            try:
+                if source.engine.volatile(source.dataset):
+                    return False
+            except Exception:  # noqa: BLE001 - what cannot be told is not kept
+                return False
+            known[source.dataset] = version
+        return True
 
 
 class WriteRates:

@@ -37,7 +37,7 @@ def state_of(engine: Engine, dataset: str) -> State | None:
 
     Raises whatever an engine raises that does not answer.
     """
-    changes = engine.resource.changes_of(dataset)
+    changes = engine.resource.changes_of(None if engine.entangled(dataset) else dataset)
     if changes is None:
         return None
     foreign = engine.foreign_version(dataset)

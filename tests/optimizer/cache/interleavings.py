@@ -64,6 +64,9 @@ class StoreEngine:
     def data_version(self, dataset: str) -> object:
         return self._store.tokens[self._place]
 
+    def volatile(self, dataset: str) -> bool:
+        return False
+
 
 @dataclass
 class Findings:
@@ -219,6 +222,9 @@ class _Mute:
 
     def data_version(self, dataset: str) -> object:
         return "always the same"
+
+    def volatile(self, dataset: str) -> bool:
+        return False
 
 
 class DeletingWorld(World):

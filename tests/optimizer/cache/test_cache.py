@@ -36,6 +36,9 @@ class Place:
             raise OSError("gone")
         return self.token
 
+    def volatile(self, dataset: str) -> bool:
+        return False
+
     @property
     def sources(self) -> tuple[Source, ...]:
         return (Source(self, "t", self.resource),)

@@ -107,6 +107,34 @@ def test_writes_to_other_datasets_of_the_file_leave_the_replica_current(db: poly
     assert stale(db) == [False, False]
 
 
+def test_triggers_cascades_and_views_leave_replicas_behind(db: polyroute.DatabaseCoordinator, tmp_path: Path) -> None:
+    db.sql("DELETE FROM airports WHERE iata = 'XXX'")
+    with sqlite3.connect(tmp_path / "rel.db") as other:
+        other.executescript(
+            """
+            CREATE TABLE log (n INTEGER);
+            CREATE TRIGGER noted AFTER INSERT ON log BEGIN DELETE FROM airports WHERE iata = 'JFK'; END;
+            """
+        )
+    other.close()
+    db.replicate("airports", to="olap", refresh="manual")
+    db.sql("INSERT INTO log VALUES (1)")
+    assert stale(db) == [False, True]
+    assert count(db) == 3
+
+
+def test_a_view_is_replicated_and_its_tables_are_watched(db: polyroute.DatabaseCoordinator, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "rel.db") as other:
+        other.execute("CREATE VIEW high AS SELECT iata FROM airports WHERE elevation_ft > 300")
+    other.close()
+    db.replicate("high", to="olap", refresh="manual")
+    assert stale(db, "high") == [False, False]
+    db.relational_upsert("airports", [{**MORE, "elevation_ft": 5000}])
+    assert stale(db, "high") == [False, True]
+    db.refresh("high")
+    assert len(db.scan("high", routing=ON_REPLICA)) == 3
+
+
 def test_a_write_that_left_nothing_leaves_the_replica_current(db: polyroute.DatabaseCoordinator) -> None:
     db.replicate("airports", to="olap", refresh="manual")
     with pytest.raises(PolyrouteError):

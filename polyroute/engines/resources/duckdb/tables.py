@@ -8,6 +8,7 @@ all others, also those that another program made.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -35,6 +36,12 @@ from polyroute.operations import Operation
 from polyroute.result import Rows
 from polyroute.sql.filters import DUCKDB, Filter, OrderKey, to_sql
 from polyroute.sql.filters.to_sql import quote_double as quote
+
+_VOLATILE = re.compile(
+    r"\b(random|setseed|uuid\w*|gen_random_uuid|nextval|currval|now|today|version|txid_current|transaction_timestamp"
+    r"|(get_)?current_\w+|local(time|timestamp)|getvariable|tablesample|sample)\b",
+    re.IGNORECASE,
+)
 
 
 class DuckDBTables(Engine):
@@ -196,6 +203,18 @@ class DuckDBTables(Engine):
     def foreign_version(self, dataset: str) -> object | None:
         """Return always the same: while the file is open, no other program can write it."""
         return "held"
+
+    def entangled(self, dataset: str) -> bool:
+        """Tell whether a dataset is a view; nothing else in DuckDB changes by itself."""
+        return self._stored(dataset).view
+
+    def volatile(self, dataset: str) -> bool:
+        """Tell whether a dataset is a view that could read the clock or chance; views may read others, so all count."""
+        if not self._stored(dataset).view:
+            return False
+        with self._file.reading(UNBOUNDED) as cursor:
+            texts = cursor.execute("SELECT sql FROM duckdb_views() WHERE NOT internal").fetchall()
+        return any(_VOLATILE.search(text) for [text] in texts)
 
     def statistics(self, dataset: str, part: str | None = None) -> Statistics:
         """Return the row count of a table; a view would have to be computed."""
