@@ -114,7 +114,21 @@ def _restored(tree: exp.Expr | None) -> exp.Expr | None:
             call.replace(call.expressions[0])
         elif call.name.endswith(_OURS):
             call.set("this", call.name.removesuffix(_OURS))
+    for join in [] if tree is None else list(tree.find_all(exp.Join)):
+        if isinstance(join.this, exp.Unnest) and [name for name, value in join.args.items() if value] == ["this"]:
+            join.set("this", _as_call(join.this))
     return tree
+
+
+def _as_call(unnest: exp.Unnest) -> exp.Expr:
+    """Return UNNEST as any table function: sqlglot writes `a, UNNEST(x)` as `a JOIN UNNEST(x) ON TRUE`.
+
+    A comma binds weaker than JOIN, and that decides the rows of an outer join behind it.
+    """
+    if unnest.args.get("offset"):
+        return unnest
+    call = exp.Anonymous(this="UNNEST", expressions=unnest.expressions)
+    return exp.Table(this=call, alias=unnest.args.get("alias"))
 
 
 _DIALECT = Polyroute()

@@ -37,6 +37,19 @@ def test_list_items_are_counted_from_one_again():
     assert render(parse_statement(text)) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT u.y FROM t, UNNEST(t.x) AS u(y) RIGHT JOIN s ON t.a = s.a",
+        "SELECT u.y FROM t, UNNEST([1], [2]) AS u(y, z)",
+        "SELECT * FROM t, UNNEST(t.x)",
+        "SELECT * FROM t, r, UNNEST(t.x) AS u",
+    ],
+)
+def test_a_comma_before_unnest_stays_one(text):
+    assert render(parse_statement(text)) == text
+
+
 def test_comments_are_left_out():
     assert render(parse_statement("SELECT 1 /* a */ -- b")) == "SELECT 1"
 
