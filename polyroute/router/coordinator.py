@@ -200,7 +200,7 @@ class DatabaseCoordinator(DataMethods, ReplicaMethods, ObservingMethods, Operati
         except PolyrouteError as exc:
             self._record(op, exc.engine, started, 1, exc.code)
             raise
-        answer, placement, attempts, _ = guarded
+        answer, placement, attempts = guarded.answer, guarded.placement, guarded.attempts
         engine_id = placement.engine.id
         result = QueryResult(answer)
         result.engine = engine_id

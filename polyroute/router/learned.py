@@ -36,6 +36,8 @@ def run_chosen(guard: Guard, choice: Choice, op: Bound, call: Call, *, urgent: b
     """Run a read on the placements of a choice; raises what the guard raises."""
     if urgent and choice.race:
         return _race(guard, choice, op, call)
+    if urgent and choice.limit_s is None:
+        return _hedged(choice, guard.run_hedged(choice.placements, op, call))
     if choice.limit_s is None:
         guarded = guard.run(choice.placements, op, call, write=False)
         return _answered(choice, guarded, ())
@@ -46,6 +48,15 @@ def _answered(choice: Choice, guarded: Guarded, before: tuple[Run, ...]) -> Rout
     chosen, engine_id = choice.placements[0].engine.id, guarded.placement.engine.id
     reason = choice.reason if chosen == engine_id else f"{chosen} failed"
     return Routed(guarded, (*before, (engine_id, guarded.seconds, False)), reason)
+
+
+def _hedged(choice: Choice, guarded: Guarded) -> Routed:
+    """Note that the first placement was late, where the second answered beside it: it took at least as long."""
+    chosen, engine_id = choice.placements[0].engine.id, guarded.placement.engine.id
+    if not guarded.hedged or chosen == engine_id:
+        return _answered(choice, guarded, ())
+    runs = ((engine_id, guarded.seconds, False), (chosen, guarded.seconds, True))
+    return Routed(guarded, runs, f"{chosen} was late, and {engine_id} answered beside it")
 
 
 def _try(guard: Guard, choice: Choice, limit_s: float, op: Bound, call: Call) -> Routed:

@@ -36,14 +36,15 @@ _STEP_S = 0.05
 
 
 class Guarded(NamedTuple):
-    """What came of a guarded operation: the answer, who gave it, how many calls it took, and how long the last one
-    took.
+    """What came of a guarded operation: the answer, who gave it, how many calls it took, how long the last one took,
+    and whether a second placement was asked side by side.
     """
 
     answer: Answer
     placement: Placement
     attempts: int
     seconds: float
+    hedged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

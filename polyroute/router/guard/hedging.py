@@ -76,7 +76,8 @@ class Race:
         while ended is not None:
             number, outcome = ended
             if isinstance(outcome, Guarded):
-                return outcome._replace(attempts=outcome.attempts + len(self._calls) - 1)
+                second = len(self._calls) - 1
+                return outcome._replace(attempts=outcome.attempts + second, hedged=bool(second))
             errors[number] = outcome
             if len(errors) == len(self._calls):
                 raise errors[0]
@@ -129,7 +130,7 @@ class LateHedge:
             finally:
                 if self._second is not None:
                     self._second.cancel()
-        return found if self._second is None else found._replace(attempts=found.attempts + 1)
+        return found if self._second is None else found._replace(attempts=found.attempts + 1, hedged=True)
 
     def _start_second(self) -> None:
         """Start the second leg once, where it is paid for; the watchdog comes more often than that."""

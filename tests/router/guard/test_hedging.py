@@ -6,16 +6,20 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from polyroute.engines import Answer
+from polyroute import DatabaseCoordinator, Requirements, Routing
+from polyroute.engines import Answer, open_engine
 from polyroute.engines.binding import Bound
 from polyroute.engines.call import UNBOUNDED, Call
+from polyroute.engines.faults import FaultyEngine
 from polyroute.errors import BudgetConfig, DatabaseErrorCode, PolyrouteError
+from polyroute.optimizer.cache import CacheSettings
 from polyroute.result import QueryResult
 from polyroute.router.guard import Guard, Guarded, HedgeConfig, Ward
-from tests.router.guard.world import READ, Time, World
+from tests.router.guard.world import READ, ROWS, Time, World
 
 
 @pytest.fixture
@@ -158,3 +162,24 @@ def test_one_placement_has_nobody_to_race(world: World) -> None:
 def test_a_senseless_hedge_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         HedgeConfig(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("strategy", ["round_robin", "least_loaded"])
+def test_a_read_of_high_priority_is_hedged(tmp_path: Path, strategy: str) -> None:
+    hangs = FaultyEngine(open_engine(f"sqlite:///{tmp_path}/a.db"))
+    with DatabaseCoordinator(cache=CacheSettings(enabled=False)) as db:
+        db.register_engine(hangs, "first")
+        db.register_engine(f"duckdb:///{tmp_path}/b.duckdb", "second")
+        db.load("things", ROWS, engine=("first", "second"), show_progress=False)
+        hangs.hang_rate = 1.0
+        found = db.scan(
+            "things",
+            where="id = 1",
+            routing=Routing(load_balancing=strategy),
+            requirements=Requirements(priority="high"),
+        )
+        assert found.fetchall() == [(1, "n1")]
+        assert (found.engine, found.attempts) == ("second", 2)
+        assert found.route is not None
+        assert "first was late" in found.route.reason
+        settle()
