@@ -37,6 +37,8 @@ _CREATE_WRITES = f"""CREATE TABLE IF NOT EXISTS {WRITES} (
     number INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, affected INTEGER NOT NULL, keys TEXT NOT NULL
 )"""
 _MOST_KEYS = 500
+_PARSED_AT_ONCE = 128
+_KEY_LISTED = "key IN (SELECT value FROM json_each(?))"
 _COLUMNS = "id, name, definition, shape, documents, version"
 
 
@@ -162,7 +164,10 @@ class Selection(NamedTuple):
         conditions = [] if split.sql is None else [f"({split.sql})"]
         params = split.params
         keys = keys_of(selector, definition.key_field)
-        if keys is not None and len(keys) <= _MOST_KEYS:
+        if keys is not None and _is_plain(keys):
+            conditions.insert(0, _KEY_LISTED)
+            params = (json.dumps(keys), *params)
+        elif keys is not None and len(keys) <= _MOST_KEYS:
             conditions.insert(0, f"key IN ({','.join('?' * len(keys))})")
             params = (*keys, *params)
         return cls(" AND ".join(conditions), params, split.residual)
@@ -182,7 +187,7 @@ def narrowed(
         return None
     for condition in found:
         if condition.path == (key_field,) and condition.operator == "=" and _is_plain(condition.values):
-            return Selection("key IN (SELECT value FROM json_each(?))", (json.dumps(condition.values),), None)
+            return Selection(_KEY_LISTED, (json.dumps(condition.values),), None)
     indexed = _indexed_paths(connection, entry)
     used = [condition for condition in found if path_text(condition.path) in indexed]
     if not used:
@@ -192,8 +197,8 @@ def narrowed(
 
 
 def _is_plain(keys: Sequence[Any]) -> bool:
-    # SQLite reads a text in JSON up to its first NUL
-    return not any(isinstance(key, str) and "\0" in key for key in keys)
+    # SQLite reads a text in JSON up to its first NUL, and the digits of a fraction as well as its version can
+    return not any(isinstance(key, float) or (isinstance(key, str) and "\0" in key) for key in keys)
 
 
 def _indexed_paths(connection: sqlite3.Connection, entry: Entry) -> frozenset[str]:
@@ -231,10 +236,20 @@ def select_bodies(
         params = (*params, cut[1], cut[0])
     cursor = connection.execute(sql, params)
     try:
-        for (body,) in cursor:
-            yield json.loads(body)
+        while found := cursor.fetchmany(_PARSED_AT_ONCE):
+            yield from _parsed([body for (body,) in found])
     finally:
         cursor.close()
+
+
+def _parsed(bodies: Sequence[str]) -> list[Document]:
+    """Return documents, parsed as one text: that is a third quicker, and names of fields are shared between them."""
+    try:
+        documents: list[Document] = json.loads(f"[{','.join(bodies)}]")
+    except (ValueError, RecursionError):
+        documents = []
+    # what another program spoilt, and what is nested to the limit, is parsed, or refused, on its own
+    return documents if len(documents) == len(bodies) else [json.loads(body) for body in bodies]
 
 
 def select_places(connection: sqlite3.Connection, entry: Entry, selection: Selection) -> list[tuple[int, Document]]:

@@ -23,7 +23,7 @@ from polyroute.engines.execution import as_table, execute
 from polyroute.engines.loading.loader import Definition, load
 from polyroute.engines.loading.sources import from_documents, from_table
 from polyroute.engines.local import evaluate
-from polyroute.operations import DocumentInsert, Scan
+from polyroute.operations import DocumentFind, DocumentInsert, Scan
 from polyroute.sql.filters import parse_filter
 
 KEYS = ["a", "b", "A", "é", "", "it's", 'q"t', "a\0b", "a\0c", "10", "9"]
@@ -215,3 +215,22 @@ def test_kept_columns_have_a_bound() -> None:
     for names in (["a", "b"], ["a"], ["c"]):
         columns.table(names, lambda: documents, UNBOUNDED)
     assert (columns.holds(["a", "c"]), columns.holds(["b"])) == (True, False)
+
+
+@pytest.mark.parametrize("many", [1, 300])
+def test_a_selector_of_many_keys_uses_their_index(engines: list[Engine], many: int) -> None:
+    keys = [*KEYS, *(f"k{n}" for n in range(many))]
+    asked = DocumentFind("docs", {"_id": {"$in": keys}}, ["_id"])
+    expected = as_table(execute(engines[0], asked)).to_pylist()
+    assert len(expected) >= len(KEYS)
+    for engine in engines:
+        found = [row["_id"] for row in as_table(execute(engine, asked)).to_pylist()]
+        assert found == [row["_id"] for row in expected]
+
+
+def test_bodies_are_parsed_together_and_spoilt_ones_are_refused() -> None:
+    assert sqlite_rows._parsed(['{"a": 1}', '{"a": [2]}']) == [{"a": 1}, {"a": [2]}]
+    assert sqlite_rows._parsed([]) == []
+    for spoilt in (["1, 2", "{}"], ["{", "}"], ["1, {}"]):
+        with pytest.raises(ValueError, match=r"Extra data|Expecting"):
+            sqlite_rows._parsed(spoilt)
