@@ -13,7 +13,7 @@ from polyroute import PolyrouteError
 from polyroute.engines import open_engine
 from polyroute.engines.faults import FaultyEngine
 from polyroute.router.config import configuration_from
-from polyroute.router.resilience import SETTINGS
+from polyroute.router.resilience import SETTINGS, Resilience, resilience_from
 
 AIRPORTS = [{"iata": "JFK", "city": "New York"}, {"iata": "CDG", "city": "Paris"}]
 
@@ -121,3 +121,16 @@ def test_coroutines_look_inside_too(tmp_path: Path) -> None:
             assert db.error_statistics(60.0) == {}
 
     asyncio.run(main())
+
+
+def test_every_setting_and_its_default_are_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "resilience.md").read_text(encoding="utf-8")
+    told: dict[str, str] = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| `"):
+            names = [name.strip("` ") for name in cells[0].split(",")]
+            told.update(zip(names, [d.strip() for d in cells[1].split(",")], strict=True))
+    assert set(told) == set(SETTINGS)
+    given = {name: float(default) for name, default in told.items() if default != "none"}
+    assert resilience_from(given) == Resilience()
