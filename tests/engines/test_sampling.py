@@ -1,4 +1,4 @@
-"""Samples come from all over a dataset, are the same every time, and are drawn anew only when the data changed."""
+"""Samples come from all over a dataset, and counts are what they say they are."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polyroute.engines import open_engine
-from polyroute.engines.call import UNBOUNDED, Call
+from polyroute.engines.call import UNBOUNDED
 from polyroute.engines.contract import Engine, Statistics
 from polyroute.engines.execution import execute
 from polyroute.engines.loading.loader import Definition, load
 from polyroute.engines.loading.sources import from_table
 from polyroute.engines.relational import sqlite_statistics
-from polyroute.engines.relational.sqlite import SQLiteEngine
-from polyroute.engines.sampling import Estimates, sample_of, sampled_columns, spread
-from polyroute.engines.url import EngineURL
-from polyroute.operations import RelationalDelete, RelationalUpsert
+from polyroute.engines.sampling import sample_of, sampled_columns, spread
+from polyroute.operations import RelationalDelete
 from tests.engines.relational.sqlite_cases import Opened, foreign
 
 
@@ -109,33 +107,8 @@ def test_a_table_too_large_to_count_is_guessed(tmp_path: Path, monkeypatch: pyte
     engine.close()
 
 
-def test_estimates_are_made_once_per_state_of_the_data(engine: Engine) -> None:
-    estimates = Estimates()
-    counted, drawn = estimates.statistics(engine, "t"), estimates.sample(engine, "t")
-    assert (counted.row_count, drawn.num_rows) == (5000, 1000)
-    assert estimates.statistics(engine, "t") is counted
-    assert estimates.sample(engine, "t") is drawn
-    execute(engine, RelationalUpsert("t", [{"k": 9999, "x": "new"}]))
-    assert estimates.statistics(engine, "t").row_count == 5001
-    assert estimates.sample(engine, "t") is not drawn
-    kept = estimates.sample(engine, "t")
-    estimates.forget()
-    assert estimates.sample(engine, "t") is not kept
-
-
-class Silent(SQLiteEngine):
-    """An engine that cannot tell whether its data changed."""
-
-    def data_version(self, dataset: str) -> object | None:
-        return None
-
-
-def test_without_versions_the_row_count_tells(tmp_path: Path) -> None:
-    engine = Silent.open(EngineURL("sqlite", tmp_path / "a.db"))
-    load([engine], "t", from_table(TABLE), definition=Definition(key=("k",)), show_progress=False)
-    estimates = Estimates()
-    drawn = estimates.sample(engine, "t", None, Call(timeout_s=60))
-    assert estimates.sample(engine, "t") is drawn
-    execute(engine, RelationalDelete("t", [1]))
-    assert estimates.sample(engine, "t") is not drawn
-    engine.close()
+def test_a_count_is_made_once_per_state_of_the_file(engine: Engine) -> None:
+    assert engine.statistics("t").row_count == 5000
+    assert engine.statistics("t").row_count == 5000
+    execute(engine, RelationalDelete("t", where="k < 10"))
+    assert engine.statistics("t").row_count == 4990
