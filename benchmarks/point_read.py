@@ -28,7 +28,7 @@ def _rows() -> list[dict[str, object]]:
 
 def _sqlite(folder: Path) -> Table:
     path = folder / "points.db"
-    with polyroute.connect({"rel": f"sqlite:///{path}"}) as db:
+    with polyroute.connect({"rel": f"sqlite:///{path}"}, cache=False) as db:
         db.load("points", _rows(), engine="rel", key="id", show_progress=False)
         raw = sqlite3.connect(path, isolation_level=None)
         engine = sa.create_engine(f"sqlite:///{path}")
@@ -69,7 +69,7 @@ def _sqlite(folder: Path) -> Table:
 
 def _duckdb(folder: Path) -> Table:
     path = folder / "points.duckdb"
-    with polyroute.connect({"olap": f"duckdb:///{path}"}) as db:
+    with polyroute.connect({"olap": f"duckdb:///{path}"}, cache=False) as db:
         db.load("points", _rows(), engine="olap", key="id", show_progress=False)
         raw = db.engines["olap"].resource.handle.cursor()
         text = "SELECT id, name, x FROM points WHERE id = ?"

@@ -76,4 +76,7 @@ def as_given(value: object) -> Hashable:
     if kind is list or kind is tuple:
         values = cast("list[object]", value)
         return (kind, _digest(values)) if len(values) > _SHORT else (kind, *map(as_given, values))
-    return exact(value), kind
+    if kind is dict:
+        items = cast("dict[object, object]", value).items()
+        return (kind, *[(key if type(key) is str else (exact(key),), as_given(held)) for key, held in items])
+    return (exact(value), kind)
