@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from polyroute.errors import DatabaseErrorCode
+from polyroute.errors import DatabaseErrorCode, PolyrouteError
 from polyroute.monitoring.failures import Failure, Failures, check_window
 from polyroute.monitoring.metrics import CacheMetrics, OperationMetrics, PerformanceMetrics, figures
 from polyroute.monitoring.signals import Signals, Thresholds
@@ -47,13 +48,15 @@ class Monitor:
         self._next_look: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
-    def timings(self, engine: str, operation: str) -> Timings:
-        """Return the place where the calls of one operation of one engine are noted."""
+    def timings(self, engine: str, operation: str, *, limited: bool = True) -> Timings:
+        """Return the place where the calls of one operation of one engine are noted; `limited` are those whose latency
+        has a threshold.
+        """
         key = (engine, operation)
         with self._lock:
             found = self._timings.get(key)
             if found is None:
-                limit_s = self.thresholds.latency_s
+                limit_s = self.thresholds.latency_s if limited else None
                 found = self._timings[key] = Timings(
                     limit_s=math.inf if limit_s is None else limit_s,
                     exceeded=lambda seconds: self._tell_exceeded(engine, operation, seconds),
@@ -66,6 +69,21 @@ class Monitor:
         now = self._clock()
         self.timings(engine, operation).fail(now, seconds)
         self.failures.add(Failure(engine, operation, code), now)
+
+    @contextmanager
+    def noting(self, engine: str, operation: str) -> Iterator[None]:
+        """Note what no guard stands around, such as a load: how long the block takes, or how it fails.
+
+        How long that is depends on the data, so no threshold is meant for it.
+        """
+        timings, began = self.timings(engine, operation, limited=False), self._clock()
+        try:
+            yield
+        except PolyrouteError as exc:
+            self.failed(exc.engine or engine, operation, exc.code, self._clock() - began)
+            raise
+        ended = self._clock()
+        timings.observe(ended, ended - began)
 
     def watch_cache(self, lookups: Lookups) -> None:
         """Take the cache into the figures: `lookups` returns its hits and misses since the start."""

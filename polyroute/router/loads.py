@@ -15,6 +15,7 @@ from polyroute.errors import invalid, unknown_name
 from polyroute.query import DEFAULT_REQUIREMENTS
 from polyroute.router.cancellation import new_call
 from polyroute.router.catalog import Catalog, Placement
+from polyroute.router.guard import Guard
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +31,7 @@ class DataMethods:
     read_only: bool
     catalog: Catalog
     _engines: dict[str, Engine]
+    _guard: Guard
 
     def load(
         self,
@@ -97,7 +99,7 @@ class DataMethods:
         ids = [e.id for e in engines]
         self.catalog.check_load(name, ids)
         stale, before = self.catalog.stale_copies(name), self.catalog.foreign_token(ids[0], name)
-        with self.catalog.writing([name]):
+        with self._guard.monitor.noting(ids[0], "load"), self.catalog.writing([name]):
             report = load(
                 engines,
                 name,
@@ -148,7 +150,8 @@ class DataMethods:
         entry = self.catalog.resolve(dataset)
         for placement in entry.placements:
             engine = placement.engine
-            with translated(engine), naming([entry.name]), engine.resource.writing():
+            noting = self._guard.monitor.noting(engine.id, "drop")
+            with noting, translated(engine), naming([entry.name]), engine.resource.writing():
                 engine.drop(entry.name, UNBOUNDED)
         self.catalog.record_drop(entry.name)
 
@@ -163,8 +166,10 @@ class DataMethods:
         placement = self._placement(entry.placements, engine)
         wanted = [columns] if isinstance(columns, str) else list(columns)
         # an index changes no data, so that replicas stay what they are
-        with translated(placement.engine), naming(()), placement.engine.resource.writing():
-            placement.engine.create_index(entry.name, wanted, UNBOUNDED)
+        held = placement.engine
+        noting = self._guard.monitor.noting(held.id, "create_index")
+        with noting, translated(held), naming(()), held.resource.writing():
+            held.create_index(entry.name, wanted, UNBOUNDED)
 
     def _placement(self, placements: list[Placement], engine: str | None) -> Placement:
         if engine is None:

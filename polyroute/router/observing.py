@@ -35,7 +35,7 @@ class ObservingMethods:
         ...     _ = db.load("airports", [{"iata": "JFK"}], engine="rel", key="iata", show_progress=False)
         ...     _ = db.relational_get("airports", "JFK")
         ...     [(m.engine, m.operation, m.calls) for m in db.performance_metrics().operations]
-        [('rel', 'relational_get', 1)]
+        [('rel', 'load', 1), ('rel', 'relational_get', 1)]
         """
         return self._guard.monitor.metrics(window_s)
 

@@ -35,6 +35,18 @@ def test_a_connection_shows_its_figures(db: polyroute.DatabaseCoordinator) -> No
             ask(window_s=1e6)
 
 
+def test_loads_drops_and_indexes_are_noted_too(db: polyroute.DatabaseCoordinator) -> None:
+    db.create_index("airports", "city")
+    with pytest.raises(PolyrouteError):
+        db.load("airports", AIRPORTS, engine="rel", mode="append", show_progress=False)
+    with pytest.raises(PolyrouteError):
+        db.create_index("airports", "cty")
+    db.drop("airports")
+    by_operation = {m.operation: (m.calls, m.errors) for m in db.performance_metrics().operations if m.engine == "rel"}
+    assert by_operation == {"create_index": (2, 1), "drop": (1, 0), "load": (2, 1)}
+    assert set(db.error_statistics()["rel"]) == {"CONSISTENCY_VIOLATION", "QUERY_INVALID"}
+
+
 def test_an_answer_of_the_cache_is_a_hit_and_no_call(db: polyroute.DatabaseCoordinator) -> None:
     for _ in range(5):
         db.relational_get("airports", "CDG")
@@ -117,7 +129,7 @@ def test_coroutines_look_inside_too(tmp_path: Path) -> None:
             db.on_signal(heard.append)()
             await db.load("airports", AIRPORTS, engine="rel", key="iata", show_progress=False)
             await db.scan("airports")
-            assert (await db.performance_metrics()).engines[0].calls == 1
+            assert [m.operation for m in (await db.performance_metrics()).operations] == ["load", "scan"]
             assert db.error_statistics(60.0) == {}
 
     asyncio.run(main())

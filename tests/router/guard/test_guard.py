@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from queue import Queue
 
 import pytest
 
@@ -74,6 +75,47 @@ def test_a_well_engine_is_used_again_within_a_fifth_more_than_the_interval(world
     for _ in range(2):
         read(guard, world)
     assert guard.ward(world.primary, "scan").breaker.state is BreakerState.CLOSED
+
+
+def test_fifty_threads_at_a_half_open_engine_are_three_calls(world: World) -> None:
+    time, gate, inside = Time(), threading.Event(), Queue[str]()
+
+    class Gated(Told):
+        """Keeps every call inside until the gate opens."""
+
+        def _before(self, call: Call) -> None:
+            inside.put("in")
+            gate.wait()
+
+    guard = guard_of(time, breaker=BreakerConfig(open_s=5.0, probes=3))
+    gated = Gated(world.primary.engine)
+    gated.id = "gated"
+    placement = world.placements(READ, replica=False)[0]
+    placement.engine = gated
+    breaker = guard.ward(gated, "scan").breaker
+    while breaker.allow():
+        breaker.record(False, 0.0)
+    time.now += 5.0
+    refused: Queue[object] = Queue()
+
+    def work() -> None:
+        found = outcome_of(lambda: guard.run([placement], world.bound(READ), UNBOUNDED, write=False))
+        if isinstance(found, NotSent):
+            refused.put(found)
+
+    threads = [threading.Thread(target=work) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for _ in range(47):
+        refused.get()
+    for _ in range(3):
+        inside.get()
+    assert inside.empty()
+    gate.set()
+    for thread in threads:
+        thread.join()
+    assert breaker.state is BreakerState.CLOSED
+    assert refused.empty()
 
 
 def test_a_breaker_without_a_replica_refuses_at_once_and_tells_the_way_out(world: World) -> None:
