@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 MOST_KEYS = 50_000
 
-_KEY_S = 5e-6
-_ROW_S = 2e-6
+_KEY_S = 3e-6
+_ROW_S = 1e-6
+_CALL_S = 5e-4
+_NESTED_S = 2e-6
 _WEIGHT = 0.2
 _PAYS = 0.8
 
@@ -41,22 +43,25 @@ class BindGate:
         left = rows * min(1.0, keys / max(different, 1))
         return keys * rates.key_s + left * rates.row_s < _PAYS * rows * rates.row_s
 
-    def cap(self, engine: str, rows: int) -> int:
-        """Return the most keys that can pay for themselves against so many rows."""
+    def worth_asking(self, engine: str, rows: int, cost_s: float, *, nested: int = 0) -> bool:
+        """Tell whether fetching rows takes long enough to ask another engine for keys first; `nested` columns are dear
+        at the merge site.
+        """
         rates = self._rates.get(engine) or _Rates()
-        return min(MOST_KEYS, int(_PAYS * rows * rates.row_s / rates.key_s))
-
-    def worth_asking(self, engine: str, rows: int, cost_s: float) -> bool:
-        """Tell whether fetching rows takes long enough to ask another engine for keys first."""
-        rates = self._rates.get(engine) or _Rates()
-        return rows * rates.row_s > 2 * cost_s
+        return rows * (rates.row_s + nested * _NESTED_S) > 1.5 * cost_s
 
     def observe(self, engine: str, keys: int | None, rows: int, seconds: float) -> None:
         """Learn from a fragment: how long it took for how many keys (None: none were sent) and rows."""
         with self._lock:
             rates = self._rates.setdefault(engine, _Rates())
-            if keys is None and rows >= 100:
-                rates.row_s += _WEIGHT * (seconds / rows - rates.row_s)
-            elif keys is not None and keys >= 10:
-                spent = max(0.0, seconds - rows * rates.row_s)
-                rates.key_s += _WEIGHT * (spent / keys - rates.key_s)
+            spent = max(0.0, seconds - _CALL_S)
+            if keys is None and rows >= 1000:
+                rates.row_s += _WEIGHT * (_plausible(spent / rows, _ROW_S) - rates.row_s)
+            elif keys is not None and keys >= 100:
+                rest = max(0.0, spent - rows * rates.row_s)
+                rates.key_s += _WEIGHT * (_plausible(rest / keys, _KEY_S) - rates.key_s)
+
+
+def _plausible(seconds: float, usual_s: float) -> float:
+    """Return a rate within a factor of ten of the usual one: a busy machine must not turn the gate for long."""
+    return min(max(seconds, usual_s / 10), usual_s * 10)

@@ -2,8 +2,8 @@
 
 Read the statement, plan it, run the plan's fragments through lane A and the residual at the merge site, give the answer
 logical types. A plan is remembered by its text. The plain form answers what the planner cannot follow, and whenever a
-pushed run fails on the query itself: pushing may never be the reason for an error. INSERT, UPDATE and DELETE on one
-dataset go to the engine that holds its primary.
+pushed run fails on the query itself: pushing may never be the reason for an error. Statements that change data are
+those of `writes`: they go to the engine that holds the primary, with rows from anywhere.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ from polyroute.router.federation.tables import described, shown_tables
 from polyroute.router.federation.verification import Pushdown
 from polyroute.router.federation.verification import verify as verify_answers
 from polyroute.router.federation.whole import WholeStatements
+from polyroute.router.federation.writes import SqlWrite
 from polyroute.sql.filters import Unsupported
+from polyroute.values import unique_names
 
 Params = Mapping[str, object] | Sequence[object] | None
 
@@ -100,7 +102,7 @@ class SqlLane:
         if plan is None:
             statement = read_statement(sql, read_only=self._connection.read_only)
             if statement.changes:
-                return self._connection.run(RelationalExecute(None, sql, named), requirements, routing, call)
+                return self._written(statement, parameters(named), manner)
             told = self._told(statement)
             if told is not None:
                 return QueryResult(told)
@@ -172,10 +174,30 @@ class SqlLane:
         statement = self._question(sql, "only queries can be streamed", "use sql() for INSERT, UPDATE and DELETE")
         manner, values = Manner(requirements, routing, call), parameters(named)
         plan = self._planned(statement, values, manner, in_place=False) if pushdown else None
-        if plan is None or plan.residual is None:
-            return PlainRun(self._reread(sql), self._access(manner), values).batches()
-        tables = Run(plan, self._access(manner), values, call).fetch()
-        return merge_batches(plan.residual, tables, values, call)
+        if plan is not None:
+            run = Run(plan, self._access(manner), values, call)
+            try:
+                if plan.residual is None:
+                    return _batches(run.answer())
+                return merge_batches(plan.residual, run.fetch(), values, call)
+            except Unsupported:
+                pass
+            except PolyrouteError as exc:
+                if exc.code not in _OF_THE_QUERY:
+                    raise
+        return PlainRun(self._reread(sql), self._access(manner), values).batches()
+
+    def _written(self, statement: Statement, params: Mapping[str, object], manner: Manner) -> QueryResult:
+        requirements, routing, call = manner.requirements, manner.routing, manner.call
+
+        def stream(sql: str, values: Mapping[str, object], pushdown: bool) -> Iterator[pa.RecordBatch]:
+            return self.stream(sql, values, requirements, routing, call, pushdown=pushdown)
+
+        def execute(sql: str, values: Mapping[str, object]) -> QueryResult:
+            return self._connection.run(RelationalExecute(None, sql, values or None), requirements, routing, call)
+
+        write = SqlWrite(self._connection, stream, execute, call)
+        return write.run(statement.text, statement.changed, params)
 
     def run_operation(self, op: Operation, requirements: Requirements, routing: Routing, call: Call) -> QueryResult:
         """Run a SQL operation: the whole statement in one engine that holds all it names."""
@@ -308,6 +330,12 @@ class SqlLane:
             if parts[:-1] != ("polyroute",):
                 return described(".".join(parts), self._connection)
         return None
+
+
+def _batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
+    """Give a table batch by batch, at least one; repeated column names get `_1`."""
+    named = table.rename_columns(list(unique_names(table.column_names)))
+    yield from named.to_batches() or [pa.RecordBatch.from_pylist([], schema=named.schema)]
 
 
 def _pushdown(engine: str, kind: str, dataset: str, expression: str) -> tuple[str, str, str, str]:

@@ -45,12 +45,17 @@ def merge_batches(
 ) -> Iterator[pa.RecordBatch]:
     """Run one SQL text over tables by name and give its answer once, batch by batch; repeated column names get `_1`.
 
-    Raises as `merge` does.
+    There is at least one batch, so that the columns of an empty answer are known too. Raises as `merge` does.
     """
     with _reading(sql, tables, params, call) as reading:
         names = unique_names(reading.schema.names)
+        empty = True
         for batch in reading.batches(_BATCH_ROWS):
+            empty = False
             yield batch.rename_columns(names)
+        if empty:
+            fields = [f.with_name(n) for f, n in zip(reading.schema_without_rows, names, strict=True)]
+            yield pa.RecordBatch.from_arrays([pa.nulls(0, f.type) for f in fields], schema=pa.schema(fields))
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from polyroute.router.federation.fragments import (
 )
 from polyroute.router.federation.functions import call_schema
 from polyroute.router.federation.inputs import ScanInput, SystemInput, constant, resolve_table
-from polyroute.router.federation.keys import key_class
+from polyroute.router.federation.keys import field_type, key_class
 from polyroute.router.federation.lateral import (
     distinct_arguments,
     joined_back,
@@ -292,7 +292,9 @@ def _usable(edges: Sequence[Edge], inputs: Mapping[str, _Input], held: Collectio
             continue
         source = inputs.get(edge.source.input)
         to = key_class(target.schema.field(edge.target.name).type)
-        from_ = to if source is None else key_class(source.schema.field(edge.source.name).type)
+        held_type = None if source is None else source.schema.field(edge.source.name).type
+        typed = None if held_type is None else field_type(held_type, edge.source.fields)
+        from_ = to if source is None else None if typed is None else key_class(typed)
         if to is not None and to == from_:
             usable.append(edge)
     return tuple(usable)

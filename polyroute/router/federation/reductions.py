@@ -17,7 +17,7 @@ An edge says that rows of its target only matter whose column is among the value
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -171,7 +171,7 @@ def _may_reduce(block: Block, source: Source, tree: exp.Expr, at: int | None) ->
             return False
         if join.side == "LEFT" or join.kind == "ANTI":
             return where == at
-        if join.side == "RIGHT" and where == at:
+        if where not in block.joined_with(at) or (join.side == "RIGHT" and where == at):
             return False
         before = block.sources[:at]
     return _rejects_null(tree) or not _null_extended(before, where)
@@ -328,11 +328,12 @@ def _edge(block: Block, source: exp.Column, target: exp.Column, placed: _Placed,
         if from_ is None and any(_might_hold(s, source) for s in home.sources):
             return
         home = home.outer if from_ is None else home
-    if from_ is None or from_[2] or from_[0] is to[0]:
+    if from_ is None or from_[0] is to[0]:
         return
     base = trace(from_[0], from_[1])
     if base is None:
         return
+    base = replace(base, fields=(*base.fields, *from_[2]))
     if not _may_take_keys(block, to[0], placed.at):
         return
     for column in _target(to[0], to[1]):
@@ -362,7 +363,7 @@ def _may_take_keys(block: Block, target: Source, at: int | None) -> bool:
         return False
     if join.side == "LEFT" or join.kind == "ANTI":
         return where == at
-    return not (join.side == "RIGHT" and where == at)
+    return where in block.joined_with(at) and not (join.side == "RIGHT" and where == at)
 
 
 def _target(source: Source, name: str) -> Iterator[BaseColumn]:

@@ -16,7 +16,6 @@ from functools import partial
 from typing import Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from polyroute.engines import UNBOUNDED, BoundSelect, Call
 from polyroute.engines.describe import SCORE
@@ -37,7 +36,7 @@ from polyroute.router.federation.fragments import (
 )
 from polyroute.router.federation.functions import call_schema, no_rows, without_rows
 from polyroute.router.federation.inputs import constant, constant_text
-from polyroute.router.federation.keys import key_class
+from polyroute.router.federation.keys import distinct_values, key_class
 from polyroute.router.federation.lateral import LateralCall, fetch_lateral, operation_of
 from polyroute.router.federation.merge import MERGE_SITE, merge
 from polyroute.router.federation.native import native_text
@@ -209,18 +208,14 @@ class Run:
             else:
                 found = None
             if found is not None:
-                keys.append(Keys(edge.target.name, found, self._origin(edge)))
+                keys.append(Keys(edge.target.name, found, str(edge.source)))
         return keys
 
-    def _origin(self, edge: Edge) -> str:
-        return f"{edge.source.input}.{edge.source.name}"
-
     def _values(self, edge: Edge, entry: Entry, part: ScanFragment) -> pa.Array | None:
-        column = self._tables[edge.source.input].column(edge.source.name)
+        values = distinct_values(self._tables[edge.source.input].column(edge.source.name), edge.source.fields)
         target = entry.dataset.part_schema(part.part).field(edge.target.name).type
-        if key_class(column.type) != key_class(target):
+        if values is None or key_class(values.type) != key_class(target):
             return None
-        values = pc.unique(column).drop_null()
         rows = part.estimated_rows or self._lane.estimator.rows(entry, part.part)
         if len(values) and len(values) < rows:
             different = self._lane.estimator.distinct(entry, part.part, edge.target.name)
@@ -235,14 +230,15 @@ class Run:
         engine = entry.primary.engine.id
         rows = part.estimated_rows or self._lane.estimator.rows(entry, part.part)
         cost_s = _KEY_QUERY_S + _ROW_IN_PLACE_S * self._lane.estimator.rows(held)
-        if not self._lane.gate.worth_asking(engine, rows, cost_s):
+        nested = sum(pa.types.is_nested(f.type) for f in entry.dataset.part_schema(part.part) if _reads(part, f.name))
+        if not self._lane.gate.worth_asking(engine, rows, cost_s, nested=nested):
             return None
         expected = self._lane.estimator.distinct(held, None, edge.source.name)
         expected = min(expected, source.estimated_rows or expected)
         different = self._lane.estimator.distinct(entry, part.part, edge.target.name)
         if not self._lane.gate.pays(engine, expected, different, rows):
             return None
-        column = quote_double(edge.source.name)
+        column = ".".join(quote_double(name) for name in (edge.source.name, *edge.source.fields))
         texts = self._holding(source.conditions, held.dataset.schema)
         where = f" WHERE {' AND '.join(f'({t})' for t in texts)}" if texts else ""
         name = quote_double(held.placements[0].dataset.name)
@@ -317,6 +313,10 @@ def _as_run(query_plan: QueryPlan, lane: Lane, measured: Sequence[Fragment], row
     plan.fragments = [done.get(f.name, f) for f in plan.fragments]
     plan.rows, plan.ms, plan.analyzed = rows, elapsed_s * 1e3, True
     return plan
+
+
+def _reads(part: ScanFragment, column: str) -> bool:
+    return part.columns is None or column in part.columns
 
 
 def _pushed(part: ScanFragment, texts: Sequence[str], schema: pa.Schema) -> dict[str, str]:

@@ -9,7 +9,7 @@ the person who wrote it. Inputs are table nodes that carry their name in `meta`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -19,10 +19,14 @@ _SET_OPERATION = exp.SetOperation
 
 @dataclass(frozen=True, slots=True)
 class BaseColumn:
-    """A column of an input, spelled as it is stored."""
+    """A column of an input, spelled as it is stored, or a field in it, spelled as in the statement."""
 
     input: str
     name: str
+    fields: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return ".".join((self.input, self.name, *self.fields))
 
 
 @dataclass(slots=True, eq=False)
@@ -46,6 +50,12 @@ class Source:
     def side(self) -> str:
         """LEFT, RIGHT, FULL, or nothing."""
         return "" if self.join is None else str(self.join.side or "").upper()
+
+    @property
+    def after_comma(self) -> bool:
+        """Whether a comma brings it in."""
+        join = self.join
+        return join is not None and not any(join.args.get(a) for a in ("kind", "side", "method", "on", "using"))
 
     @property
     def kind(self) -> str:
@@ -85,6 +95,13 @@ class Block:
             return None
         holders = [s for s in self.sources if s.columns is not None and folded[0] in s.columns]
         return (holders[0], folded[0], tuple(parts[1:])) if len(holders) == 1 else None
+
+    def joined_with(self, at: int) -> range:
+        """Return the positions that the join at a position joins: a comma in FROM binds weaker than any JOIN."""
+        first = at
+        while first > 0 and not self.sources[first].after_comma:
+            first -= 1
+        return range(first, at + 1)
 
     def position(self, source: Source) -> int:
         """Return where a source stands in FROM."""
@@ -207,7 +224,8 @@ def trace(source: Source, name: str) -> BaseColumn | None:
     if not isinstance(behind, exp.Column):
         return None
     found = block.resolve(behind)
-    return None if found is None or found[2] else trace(found[0], found[1])
+    base = None if found is None else trace(found[0], found[1])
+    return None if found is None or base is None else replace(base, fields=(*base.fields, *found[2]))
 
 
 def _has_clauses(node: exp.Subquery) -> bool:

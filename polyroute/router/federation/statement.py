@@ -19,7 +19,7 @@ from polyroute.router.federation.functions import FUNCTIONS, Arguments, name_arg
 from polyroute.sql.dialect import number_places, parse_statement
 
 _QUERIES = (exp.Query, exp.Describe, exp.Summarize, exp.Show, exp.Pivot, exp.Values)
-_CHANGES = (exp.Insert, exp.Update, exp.Delete)
+_CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Create)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,14 @@ class Statement:
 
     @property
     def changes(self) -> bool:
-        """Whether the statement is INSERT, UPDATE or DELETE."""
+        """Whether the statement is INSERT, UPDATE, DELETE or CREATE."""
         return isinstance(self.tree, _CHANGES)
+
+    @property
+    def changed(self) -> exp.Expr:
+        """The tree of a statement that changes something."""
+        assert self.tree is not None  # noqa: S101 - what only DuckDB can parse is a question
+        return self.tree
 
 
 def read_statement(sql: str, *, read_only: bool = False) -> Statement:

@@ -76,9 +76,10 @@ class WholeStatements:
     def _change(
         self, op: RelationalExecute, statement: Statement, requirements: Requirements, routing: Routing, call: Call
     ) -> QueryResult:
-        if not statement.changes:
+        if not statement.changes or isinstance(statement.tree, exp.Create):
             raise invalid(
-                "relational_execute runs INSERT, UPDATE and DELETE", hint="ask with sql() or relational_query()"
+                "relational_execute runs INSERT, UPDATE and DELETE",
+                hint="use sql() for the others",
             )
         placements = self._placements(statement, op, routing, write=True)
         target = self._connection.catalog.resolve(".".join(statement.tables[0].parts))

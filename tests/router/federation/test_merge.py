@@ -71,6 +71,15 @@ def test_batches_have_one_schema() -> None:
     assert sum(batch.num_rows for batch in batches) == 150_000
 
 
+def test_an_empty_answer_has_one_batch_with_its_columns() -> None:
+    numbers = pa.table({"n": [1]})
+    sql = "SELECT sum(n) AS s, {'j': '1'::JSON, 'l': ['2'::JSON]} AS j, n, n FROM t WHERE n > 1 GROUP BY ALL"
+    [batch] = merge_batches(sql, {"t": numbers}, {}, UNBOUNDED)
+    assert batch.num_rows == 0
+    assert batch.schema.names == ["s", "j", "n", "n_1"]
+    assert batch.schema.types == merge(sql, {"t": numbers}, {}, UNBOUNDED).schema.types
+
+
 def test_repeated_names_are_told_apart(db: polyroute.DatabaseCoordinator) -> None:
     sql = "SELECT a.city, b.city, 1 AS city_1 FROM airports a JOIN airports b USING (iata)"
     assert {tuple(batch.schema.names) for batch in db.stream(sql)} == {tuple(db.sql(sql).to_arrow().column_names)}

@@ -124,6 +124,9 @@ def test_an_empty_answer_makes_an_empty_dataset(db: Database) -> None:
         assert write(db, f"CREATE TABLE {engine}.none_{engine} AS {query}").rows_affected == 0
         assert db.scan(f"none_{engine}").columns == ("iata", "km", "day")
     assert write(db, "INSERT INTO planes SELECT 1, city FROM airports WHERE false").rows_affected == 0
+    db.load("mixed", [{"_id": 1, "a": {"b": [1, "x"], "c": 2}}], engine="docs", key="_id")
+    write(db, "CREATE TABLE sdocs.unmixed AS SELECT * FROM mixed WHERE _id > (SELECT count(*) FROM airports)")
+    assert db.scan("unmixed").schema == db.scan("mixed").schema
 
 
 def test_parameters_reach_the_query(db: Database) -> None:
@@ -390,6 +393,18 @@ def test_a_write_reads_the_old_rows_of_its_target_only(db: Database) -> None:
         # the airports keep it from staying whole in one engine
         write(db, f"INSERT INTO {name} SELECT {columns} FROM {name} WHERE EXISTS (SELECT 1 FROM airports)")
         assert len(db.scan(name)) == 2 * held
+
+
+def test_remembered_answers_and_plans_see_what_was_written(db: Database) -> None:
+    for engine, (name, columns) in TARGETS.items():
+        question = f"SELECT count(*) FROM {name}"
+        held = [db.sql(question).scalar() for _ in range(3)][-1]
+        write(db, f"INSERT INTO {name} SELECT {columns} FROM (SELECT 7 AS n), airports WHERE iata = 'JFK'")
+        assert db.sql(question).scalar() == held + 1, engine
+    for count in (3, 1):
+        write(db, f"CREATE OR REPLACE TABLE olap.made AS SELECT iata AS c{count} FROM airports LIMIT {count}")
+        assert [db.sql("SELECT * FROM made").columns for _ in range(3)] == [(f"c{count}",)] * 3
+        assert len(db.sql("SELECT * FROM made")) == count
 
 
 def test_a_pushed_query_that_fails_is_asked_plainly(db: Database) -> None:

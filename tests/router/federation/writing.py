@@ -76,6 +76,8 @@ def write(
     batches: Batches | None = None,
 ) -> QueryResult:
     """Run one statement that changes data; `batches` stands in for the query over all engines."""
+    if call is UNBOUNDED and batches is None:
+        return db.sql(sql, params)
     sql, named = named_parameters(sql, params)
     tree = parse_statement(sql)
     return SqlWrite(db, batches or answering(db), executing(db), call).run(sql, tree, parameters(named))
@@ -86,7 +88,8 @@ def answering(db: polyroute.DatabaseCoordinator) -> Batches:
 
     def batches(sql: str, params: Mapping[str, object], pushdown: bool) -> Iterator[pa.RecordBatch]:
         table = db.sql(sql, params or None).to_arrow()
-        return iter(table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)])
+        empty = pa.RecordBatch.from_arrays([pa.nulls(0, f.type) for f in table.schema], schema=table.schema)
+        return iter(table.to_batches() or [empty])
 
     return batches
 

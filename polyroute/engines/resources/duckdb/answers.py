@@ -34,6 +34,11 @@ class Reading:
     schema: pa.Schema
     sums: frozenset[int]
 
+    @property
+    def schema_without_rows(self) -> pa.Schema:
+        """The schema of an answer without rows: all its sums fit 64 bits."""
+        return pa.schema([f.with_type(pa.int64()) if i in self.sums else f for i, f in enumerate(self.schema)])
+
     def table(self) -> pa.Table:
         """Fetch the whole answer."""
         table = self.relation.to_arrow_table()
