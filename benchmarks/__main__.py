@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.table import Table
 
-ALL = ("point_read", "start", "load_rates", "questions", "tpch", "planning", "guard", "generated", "cache")
+ALL = ("point_read", "start", "load_rates", "questions", "tpch", "planning", "routing", "guard", "generated", "cache")
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
 

@@ -21,12 +21,14 @@ _PROBE_SHARE = 0.02
 _PROBE_SPACING = 6
 _MOST_SAVED = 3.0
 _POOLED = 50
+_OVERRUN_WEIGHT = 0.3
 
 
 class Drift:
     """The shifts of the engines of a policy, the noise of a run, and whether it is time to look at an engine again.
 
-    `version` counts the shifts; `due` tells that a probe can be paid for, or that a surprise is to be confirmed.
+    `version` counts the shifts; `due` tells that a probe can be paid for, or that a surprise is to be confirmed;
+    `overrun_s` is what a run that is cut takes beyond its limit.
 
     >>> drift = Drift(2)
     >>> [drift.surprise(0, q, math.log(10), classes=3) for q in ("a", "b", "c")], round(math.exp(drift.shifts[0]))
@@ -38,6 +40,7 @@ class Drift:
         self.noise = 0.0
         self.version = 0
         self.due = False
+        self.overrun_s = 0.0
         self._surprises: list[deque[tuple[Hashable, float]]] = [deque(maxlen=_EVIDENCE) for _ in range(engines)]
         self._asked_at = [0] * engines
         self._compared = 0
@@ -79,25 +82,28 @@ class Drift:
         self._asked_at[engine] = self._reads
         self._mean_s += (seconds - self._mean_s) / min(self._reads, 200)
         self._saved_s = min(self._saved_s + _PROBE_SHARE * seconds, _MOST_SAVED * self._mean_s)
-        if self._reads - self._probed_at >= _PROBE_SPACING and self._saved_s > 0.1 * self._mean_s:
-            self.due = True
+        waited = self._reads - self._probed_at >= _PROBE_SPACING and self._saved_s > 0.1 * self._mean_s
+        self.due = waited or any(self._surprises)
+
+    def cut(self, over_s: float) -> None:
+        """Learn how much longer than its limit a run takes until it has stopped."""
+        self.overrun_s += _OVERRUN_WEIGHT * (over_s - self.overrun_s)
 
     def probe(self, known: list[int], seconds: float) -> int | None:
         """Return the engine to look at again at a cost of so many seconds, or None for now.
 
         `known` are the engines of which something is known to compare with, the incumbent left out.
         """
-        suspects = [e for e, seen in enumerate(self._surprises) if seen]
-        self.due = bool(suspects)
-        for engine in suspects:
-            if engine in known:
-                self._probed_at = self._reads
-                return engine
-        if not known or self._saved_s < seconds or self._reads - self._probed_at < _PROBE_SPACING:
+        suspects = [e for e in known if self._surprises[e]]
+        # to confirm a surprise, what is saved may be overdrawn; never for longer than it takes to save it again
+        credit_s = _MOST_SAVED * self._mean_s if suspects else 0.0
+        waits = not suspects and self._reads - self._probed_at < _PROBE_SPACING
+        self.due = False
+        if not known or waits or self._saved_s + credit_s < seconds:
             return None
         self._saved_s -= seconds
         self._probed_at = self._reads
-        return min(known, key=self._asked_at.__getitem__)
+        return suspects[0] if suspects else min(known, key=self._asked_at.__getitem__)
 
     def _widen(self, residual: float, count: int) -> None:
         """Let the noise follow a residual; the mean that it is taken from has noise of its own."""

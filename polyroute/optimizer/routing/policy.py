@@ -35,7 +35,8 @@ _COLD_CLASSES = 3
 _FIRST_BUDGET_S = 0.02
 _BUDGET_GROWTH = 4.0
 _RACE_CHANCE = 0.02
-_PROBE_LIMIT = 0.95
+_FAR_FROM_WORTH = -0.25
+_PROBE_LIMIT = 0.6
 _AGEING_PER_DAY = 0.02
 
 
@@ -185,18 +186,21 @@ class RoutingPolicy:
             # the read that was cut is still to be answered: no second try on its back
             posterior.cut = False
             return self._plain[incumbent]
-        best, race, found = 0.0, None, _RACE_CHANCE
+        best, nearest, race, found = 0.0, -1.0, None, _RACE_CHANCE
         engine, limit = None, 1.0
         runs = later_runs(posterior.visits)
         for other in range(len(self.engines)):
             if other == incumbent:
                 continue
             value = self._value(posterior, other, incumbent, runs)
+            nearest = max(nearest, value.net)
             if value.net > best:
                 best, engine, limit = value.net, other, value.limit
             if value.chance > found:
                 found, race = value.chance, other
         if engine is None:
+            if nearest < _FAR_FROM_WORTH:
+                posterior.review_at = posterior.visits + 1 + posterior.visits // 2
             return self._settle(posterior, race)
         return self._try(posterior, engine, limit * self._incumbent_s(posterior))
 
@@ -207,7 +211,8 @@ class RoutingPolicy:
         tilt = shifts[other] - shifts[incumbent]
         if mean is None:
             outlook = self._neighbours.outlook(posterior, other, math.sqrt(self._drift.noise))
-            return value_of_new(outlook.log_ratios + tilt, outlook.weights, outlook.censored, runs)
+            overrun = self._drift.overrun_s / math.exp(own + shifts[incumbent])
+            return value_of_new(outlook.log_ratios + tilt, outlook.weights, outlook.censored, runs, overrun)
         pooled = self._drift.noise
         days = max(0.0, self._clock() - posterior.observed_at[other]) / 86_400.0
         error = posterior.error(other, pooled) + posterior.error(incumbent, pooled) + _AGEING_PER_DAY * days
@@ -232,7 +237,7 @@ class RoutingPolicy:
             for e in range(len(self.engines))
             if e != posterior.incumbent and (posterior.means[e] is not None or posterior.bounds[e] is not None)
         ]
-        engine = self._drift.probe(known, _PROBE_LIMIT * own_s)
+        engine = self._drift.probe(known, _PROBE_LIMIT * own_s + self._drift.overrun_s)
         return None if engine is None else self._try(posterior, engine, _PROBE_LIMIT * own_s)
 
     def _try(self, posterior: Posterior, engine: int, limit_s: float) -> Decision:
@@ -254,6 +259,7 @@ class RoutingPolicy:
         limit_s, posterior.limits[index] = posterior.limits[index], None
         if limit_s is not None and seconds >= 0.99 * limit_s:
             posterior.cut = True
+            self._drift.cut(max(0.0, seconds - limit_s))
         posterior.decision = None
         mean = posterior.means[index]
         if mean is None:

@@ -40,11 +40,16 @@ def later_runs(visits: int) -> float:
 
 
 def value_of_new(
-    log_ratios: NDArray[np.float64], weights: NDArray[np.float64], censored: NDArray[np.bool_], runs: float
+    log_ratios: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    censored: NDArray[np.bool_],
+    runs: float,
+    overrun: float = 0.0,
 ) -> Value:
     """Return the value of trying an engine with no run yet, from a weighted sample of log ratios.
 
-    A censored one is only known to be at least so large.
+    A censored one is only known to be at least so large. `overrun` is what a run that is cut costs beyond its limit, in
+    units of the incumbent's time.
 
     >>> import numpy as np
     >>> sample = np.log([0.5, 2.0])
@@ -63,7 +68,7 @@ def value_of_new(
     ends = known[:, None] * (ratios[:, None] <= np.array(LIMITS)[None, :])
     saved = (ends * np.maximum(0.0, 1.0 - ratios)[:, None]).sum(0)
     cut = 1.0 - ends.sum(0)
-    nets = (runs + 1.0) * saved - np.array(LIMITS) * cut
+    nets = (runs + 1.0) * saved - (np.array(LIMITS) + overrun) * cut
     best = int(nets.argmax())
     return Value(float(nets[best]), LIMITS[best], float(known[ratios < 1.0].sum()))
 
