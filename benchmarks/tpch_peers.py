@@ -19,7 +19,9 @@ Ask = Callable[[str], pa.Table]
 
 def absent() -> Mapping[str, str]:
     """Return the peers that cannot run here, and why."""
-    why = {name: "not installed" for name, module in _MODULES.items() if importlib.util.find_spec(module) is None}
+    why = {
+        n: "not installed (group peers)" for n, module in _MODULES.items() if importlib.util.find_spec(module) is None
+    }
     if "Spark" not in why and shutil.which("java") is None:
         why["Spark"] = "needs Java"
     return why
