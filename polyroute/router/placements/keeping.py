@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from polyroute.engines import Engine
@@ -215,7 +215,9 @@ class CopyKeeping(ABC):
                 copy.lasting = None if kept[0] is None or kept[1] is None else (kept[0], kept[1])
                 copy.source = copy.held = None
             if current:
-                self._write()
+                # where the state folder cannot be written, copies are believed again after a refresh only
+                with suppress(OSError):
+                    self._write()
 
         return closed
 
