@@ -30,7 +30,6 @@ from polyroute.router.caching import Asked, CachedReads
 from polyroute.router.cancellation import new_call
 from polyroute.router.catalog import Catalog, Entry, Placement
 from polyroute.router.federation import Checks, SqlLane
-from polyroute.router.guard import Guarded
 from polyroute.router.learned import run_chosen
 from polyroute.router.limits import Limits
 from polyroute.router.loads import DataMethods
@@ -188,7 +187,9 @@ class DatabaseCoordinator(DataMethods, ReplicaMethods, ObservingMethods, Operati
         learned = None
         try:
             if len(placements) == 1 or type(op).writes:
-                guarded, kind, reason = self._run_first(op, bound, placements, requirements, call), None, _ONLY
+                kind, reason = None, _ONLY
+                idempotent = requirements.idempotency_key is not None
+                guarded = self._guard.run(placements, bound, call, write=type(op).writes, idempotent=idempotent)
             else:
                 kind = fingerprint(op)
                 choice = self._strategies.choose(routing.load_balancing, placements, op, bound, kind)
@@ -210,18 +211,6 @@ class DatabaseCoordinator(DataMethods, ReplicaMethods, ObservingMethods, Operati
         result._route = partial(self._strategies.explain, placements, engine_id, kind, reason)
         result.elapsed_s = self._record(op, engine_id, started, attempts, None, learned)
         return result
-
-    def _run_first(
-        self,
-        op: Operation | BoundSelect,
-        bound: Bound,
-        placements: list[Placement],
-        requirements: Requirements,
-        call: Call,
-    ) -> Guarded:
-        return self._guard.run(
-            placements, bound, call, write=type(op).writes, idempotent=requirements.idempotency_key is not None
-        )
 
     def _lookups(self) -> tuple[int, int]:
         """Return how many questions the cache has answered, and how many not."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from polyroute.engines import Engine
 from polyroute.errors import PerformanceError
 from polyroute.monitoring import PerformanceMetrics
+from polyroute.optimizer import ExecutionRecords
 from polyroute.router.catalog import Catalog
 from polyroute.router.guard import Guard
 from polyroute.router.health import HealthReport, health_report
@@ -19,10 +21,12 @@ class ObservingMethods:
     _engines: dict[str, Engine]
     _guard: Guard
     catalog: Catalog
+    executions: ExecutionRecords
 
     def health_report(self) -> HealthReport:
         """Ask every engine for a sign of life and return the state of each, with reasons and what to do about them."""
-        return health_report(self._engines, self._guard, replica_findings(self.catalog.copies()))
+        report = health_report(self._engines, self._guard, replica_findings(self.catalog.copies()))
+        return replace(report, recommendations=(*report.recommendations, *self.executions.notices))
 
     def performance_metrics(self, window_s: float | None = None) -> PerformanceMetrics:
         """Return throughput, latencies, errors and utilisation per engine and operation, and the cache's hits.

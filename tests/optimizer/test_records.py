@@ -106,3 +106,12 @@ def test_a_connection_keeps_its_executions(tmp_path: Path) -> None:
     with polyroute.connect(engines, state_dir=tmp_path / "state") as db:
         found = db.sql("SELECT operation, dataset, engine, error_code FROM polyroute.executions").fetchall()
     assert ("scan", "t", "rel", None) in found
+
+
+def test_a_damaged_file_is_told_by_the_health_report(tmp_path: Path) -> None:
+    (tmp_path / "executions.db").write_bytes(b"this is no database" * 100)
+    with polyroute.connect({"rel": f"sqlite:///{tmp_path}/a.db"}, state_dir=tmp_path) as db:
+        db.load("t", ROWS, engine="rel", key="id", show_progress=False)
+        db.scan("t")
+        assert db.sql("SELECT count(*) FROM polyroute.executions").scalar() > 0
+        assert any("set aside" in told for told in db.health_report().recommendations)
