@@ -443,6 +443,18 @@ def test_a_write_makes_the_copies_stale(db: Database) -> None:
     assert rows(db, "SELECT id FROM twins") == [(3,)]
 
 
+def test_a_replica_is_not_read_until_it_is_made_anew(db: Database) -> None:
+    db.replicate("people", to="olap", refresh="manual")
+    write(db, "INSERT INTO people SELECT 1, city FROM airports, routes WHERE iata = 'JFK' AND src = iata")
+    write(db, "CREATE OR REPLACE TABLE rel.people WITH (key = id) AS SELECT id, name FROM people WHERE id <> -2 "
+              "AND EXISTS (SELECT 1 FROM routes)")  # fmt: skip
+    assert [p.stale for p in db.datasets["people"].placements] == [False, True]
+    assert rows(db, "SELECT id FROM people ORDER BY id") == [(-1,), (1,)]
+    db.refresh("people")
+    assert [p.stale for p in db.datasets["people"].placements] == [False, False]
+    assert rows(db, "SELECT id FROM olap.people ORDER BY id") == [(-1,), (1,)]
+
+
 def test_a_name_that_means_two_datasets_is_refused(db: Database) -> None:
     write(db, "CREATE TABLE olap.people AS SELECT iata FROM airports")
     with pytest.raises(PolyrouteError, match="different dataset"):
