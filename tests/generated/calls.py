@@ -60,7 +60,15 @@ class Calls(Conditions):
         if self.chance(0.4) and start.column.domain != "vector":
             self.use("left join lateral")
             return f" LEFT JOIN {source.text} AS {alias} ON true"
-        return f"{self.pick((', ', ' CROSS JOIN '))}{source.text} AS {alias}"
+        return f"{self.comma(scope)}{source.text} AS {alias}"
+
+    def comma(self, scope: Scope) -> str:
+        """Return what stands between sources that nothing joins; a comma binds weaker than the joins behind it."""
+        if self.chance(0.5):
+            return " CROSS JOIN "
+        self.use("comma")
+        scope.has_comma = True
+        return ", "
 
     def _called(
         self,
@@ -82,9 +90,9 @@ class Calls(Conditions):
 
     def _argument(self, value: object) -> str:
         if isinstance(value, list):
-            return self.param(value)
+            return self.param(value, value)
         if isinstance(value, str | dt.datetime) and self.chance(0.1):
-            return self.param(value)
+            return self.param(value, value)
         return written(value)
 
     def _columns(self, name: str) -> Dataset:

@@ -117,7 +117,7 @@ class Conditions(Scalars):
             items.append("NULL")
         elif self.chance(0.1) and column.kind in (Kind.INT, Kind.TEXT, Kind.DATE):
             self.use("list parameter")
-            return f"{text} {negated}IN {self.param(values)}"
+            return f"{text} {negated}IN {self.param(values, values[1:])}"
         return f"{text} {negated}IN ({', '.join(items)})"
 
     def _pattern(self, text: str) -> str:

@@ -23,13 +23,16 @@ _RESERVED = frozenset({"order", "group", "select", "from", "to", "end", "all"})
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A generated statement. In `template` a table function is the table "call:N"; `ordered` says that its rows come in
-    one order only.
+    """A generated statement.
+
+    In `template` a table function is the table "call:N". With `earlier` values of its parameters the statement is asked
+    first, so that its plan is a remembered one. `ordered` says that its rows come in one order only.
     """
 
     seed: int
     template: str
     params: Mapping[str, object]
+    earlier: Mapping[str, object]
     calls: Mapping[str, TableCall]
     features: frozenset[str]
     datasets: frozenset[str]
@@ -54,7 +57,7 @@ class Scope:
     """The sources of one FROM, by alias, and the scope around it.
 
     `merged` are the names that USING made one; in a `qualified` scope no column stands without its table; `narrowed` is
-    a source that WHERE should filter.
+    a source that WHERE should filter; behind a comma no USING finds what stands before it.
     """
 
     sources: list[tuple[str, Source]] = field(default_factory=list)
@@ -62,6 +65,7 @@ class Scope:
     merged: set[str] = field(default_factory=set)
     qualified: bool = False
     narrowed: tuple[str, Source] | None = None
+    has_comma: bool = False
 
     def references(self) -> list[Reference]:
         """Return the columns of this FROM with their qualified texts, the fields of structs among them.
@@ -110,6 +114,7 @@ class Draft:
         self.seed = seed
         self.features: set[str] = set()
         self.params: dict[str, object] = {}
+        self.earlier: dict[str, object] = {}
         self.calls: dict[str, TableCall] = {}
         self.used: set[str] = set()
         self.ctes: list[Source] = []
@@ -138,9 +143,10 @@ class Draft:
         self._aliases += 1
         return f"{letter}{self._aliases}"
 
-    def param(self, value: object) -> str:
-        """Make a parameter of a value and return its text."""
+    def param(self, value: object, earlier: object) -> str:
+        """Make a parameter of a value, which had another value earlier, and return its text."""
         self.use("parameter")
         name = f"p{len(self.params)}"
         self.params[name] = value
+        self.earlier[name] = None if self.chance(0.1) else earlier
         return f"${name}"

@@ -135,6 +135,7 @@ VISITS = (
     _SCORE,
     Field("note", pa.string(), Kind.TEXT, one_of(*NAMES, *LABELS), "name", 0.5),
     _DAY_FIELD,
+    _NODE,
     Field("big", pa.int64(), Kind.WHOLE, one_of(*_BIG), "big"),
 )
 TAGS = (

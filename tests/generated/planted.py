@@ -17,7 +17,7 @@ from sqlglot import exp
 from polyroute.engines import Call
 from polyroute.operations import Operation, Scan
 from polyroute.plan import Fragment
-from polyroute.router.federation import columns, planner, reductions, runner, scopes
+from polyroute.router.federation import columns, planner, reductions, runner, scopes, sharing
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -142,15 +142,9 @@ def _keys_cut(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(runner.Run, "_keys", cut)
 
 
-@fault("two uses of a dataset fetched as one though they ask for different rows", "dataset twice")
-def _shared_whatever(patch: pytest.MonkeyPatch) -> None:
-    shared = planner._shared
-
-    def by_dataset(scans: dict[str, planner.ScanFragment], edges: object, held: object) -> dict[str, str]:
-        bare = {name: replace(scan, conditions=()) for name, scan in scans.items()}
-        return shared(bare, edges, held)  # type: ignore[arg-type]
-
-    patch.setattr(planner, "_shared", by_dataset)
+@fault("two uses of a dataset fetched under the conditions of one", "dataset twice")
+def _conditions_of_one(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sharing, "_any_of", lambda scans: scans[0].conditions)
 
 
 @fault("the right side of an ASOF join reduced", "filter above an asof join")

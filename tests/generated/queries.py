@@ -31,7 +31,9 @@ def generate(datasets: Sequence[Dataset], placements: Mapping[str, str], seed: i
     calls = {n: c for n, c in draft.calls.items() if f'"{n}"' in template}
     used = set(_PARAMETER.findall(" ".join((template, *(c.written for c in calls.values())))))
     params = {n: v for n, v in draft.params.items() if n in used}
-    return Generated(seed, template, params, calls, frozenset(draft.features), frozenset(draft.used), ordered)
+    earlier = {n: draft.earlier[n] for n in params} if draft.chance(0.5) else {}
+    features, datasets = frozenset(draft.features), frozenset(draft.used)
+    return Generated(seed, template, params, earlier, calls, features, datasets, ordered)
 
 
 class Queries(Selects):

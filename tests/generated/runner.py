@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import duckdb
@@ -55,7 +56,7 @@ class Failure:
         lines = [
             f"world {self.world_seed}, query {self.query.seed}: {form} differs from {other}: {self.told}",
             f"placements: {placed}",
-            f"params: {dict(self.query.params)}",
+            f"params: {dict(self.query.params)}, earlier: {dict(self.query.earlier)}",
             self.sql,
         ]
         for form, answer in zip(self.forms, self.answers, strict=True):
@@ -100,7 +101,10 @@ def duckdb_sql(world: World, query: Generated) -> str:
 
 
 def ask(world: World, query: Generated, *, pushdown: bool) -> Answer:
-    """Ask polyroute."""
+    """Ask polyroute, for a planned answer first with the earlier values of the parameters."""
+    if pushdown and query.earlier:
+        with suppress(PolyrouteError):
+            world.db.sql(planned_sql(query), query.earlier)
     try:
         return world.db.sql(planned_sql(query), query.params or None, pushdown=pushdown).to_arrow()
     except PolyrouteError as exc:

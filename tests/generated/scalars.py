@@ -137,7 +137,7 @@ class Scalars(Draft):
         """Return a value that a column may hold: a literal or a parameter."""
         value = value_like(self.rng, column)
         if self.chance(0.08):
-            return self.param(value)
+            return self.param(value, value_like(self.rng, column))
         if isinstance(value, float) and value % 1 and self.chance(0.5):
             return str(value)
         return written(value)

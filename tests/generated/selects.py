@@ -50,7 +50,7 @@ class Selects(Sources):
     def block(self, kinds: Kinds = None, outer: Scope | None = None, *, most: int = 4, cuts: bool = True) -> Block:
         """Return a SELECT; with `kinds` it has exactly such columns."""
         from_, scope = self.from_clause(outer, most=most)
-        where = f" WHERE {self._where(scope)}" if self.chance(0.6) or scope.narrowed is not None else ""
+        where = f" WHERE {self._where(scope)}" if self.chance(0.5) or scope.narrowed is not None else ""
         form = self.weighted({"plain": 10, "grouped": 5, "distinct": 1.2, "distinct on": 1.4 if cuts else 0, "star": 3})
         if form == "grouped":
             return self._grouped(scope, from_ + where, kinds)

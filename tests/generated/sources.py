@@ -135,7 +135,7 @@ class Sources(Calls):
         if source.rows * scope.rows > _MOST_ROWS:
             return self._plain_join(scope, "inner join", source)
         self.use("cross join")
-        return self.pick((", ", " CROSS JOIN ")) + self._add(scope, source)
+        return self.comma(scope) + self._add(scope, source)
 
     def _plain_join(self, scope: Scope, form: str, source: Source | None = None) -> str:
         source = source or self.source()
@@ -150,7 +150,7 @@ class Sources(Calls):
         written = {"inner join": self.pick((" JOIN ", " INNER JOIN "))}.get(form, f" {form.upper()} ")
         left_key, right_key = pair
         shared = left_key.column.name == right_key.column.name and scope.holders(left_key.column.name) == 1
-        if shared and "." not in left_key.column.name and self.chance(0.35):
+        if shared and not scope.has_comma and "." not in left_key.column.name and self.chance(0.35):
             self.use("using")
             self._merge(scope, right, form, using=left_key.column.name)
             return f"{written}{text} USING ({quoted(left_key.column.name)})"
@@ -158,7 +158,7 @@ class Sources(Calls):
         on = f"{left_key.text} = {right_key.text}"
         if left_key.kind is Kind.TEXT and self.chance(0.1):
             on = f"lower({left_key.text}) = lower({right_key.text})"
-        if self.chance(0.4):
+        if self.chance(0.33):
             self.use(f"filter in on of {form}")
             scope.qualified = True
             on += f" AND {self.filter(self.pick((scope, right, both)))}"
@@ -234,7 +234,7 @@ class Sources(Calls):
         alias = self.alias("u")
         column = Column("item", Kind.TEXT, "label", lists[0].column.samples)
         scope.sources.append((alias, Source("unnest", (column,), 2)))
-        return f", unnest({self.pick(lists).text}) AS {alias}(item)"
+        return f"{self.comma(scope)}unnest({self.pick(lists).text}) AS {alias}(item)"
 
 
 def _holds_vectors(scope: Scope) -> bool:

@@ -16,7 +16,7 @@ from tests.generated.shrink import shrink
 from tests.generated.world import world
 
 _CHUNKS = 8
-_QUERIES = 250
+_QUERIES = 150
 
 
 @pytest.mark.parametrize("chunk", range(_CHUNKS))

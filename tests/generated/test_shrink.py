@@ -12,7 +12,7 @@ from tests.generated.shrink import shrink, smaller
 
 
 def _query(sql: str, *, ordered: bool = False) -> Generated:
-    return Generated(1, sql, {}, {}, frozenset(), frozenset({"t"}), ordered)
+    return Generated(1, sql, {}, {}, {}, frozenset(), frozenset({"t"}), ordered)
 
 
 def _failing(query: Generated) -> Failure:
