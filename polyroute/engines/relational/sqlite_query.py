@@ -154,7 +154,7 @@ class Selects:
         schema = answer_schema(sql, read, given, columns)
         touched = tuple((table, frozenset(draft.touched[table.name])) for table in read)
         loose = any(table.loose & columns for table, columns in touched)
-        select = Select(relation.sql, draft.bindings, touched, AnswerForm.of(schema), loose, draft.calls)
+        select = Select(relation.sql, draft.bindings, touched, AnswerForm.of(schema, columns), loose, draft.calls)
         self._compile(select, draft.aliases, given)
         return select
 

@@ -12,15 +12,15 @@ from dataclasses import replace
 import pyarrow as pa
 from sqlglot import exp
 
+from polyroute.engines.relational.sqlite_query_common import unified
+from polyroute.engines.relational.sqlite_query_decimals import comparable, decimal_sum
 from polyroute.engines.relational.sqlite_query_draft import Env, Handler
 from polyroute.engines.relational.sqlite_query_order import order_item
 from polyroute.engines.relational.sqlite_query_scope import used_only
 from polyroute.engines.relational.sqlite_query_values import (
     Value,
     require_condition,
-    require_ordered,
     truth,
-    unified,
 )
 from polyroute.sql.filters import Unsupported
 from polyroute.sql.filters.literals import NO_LITERAL, literal
@@ -45,7 +45,7 @@ def aggregate(node: exp.Expr, env: Env, suffix: str = "") -> Value:
         case exp.LogicalAnd() | exp.LogicalOr():
             name = "min" if isinstance(node, exp.LogicalAnd) else "max"
             return truth(f"{name}({require_condition(inner).checked}){suffix}")
-    require_ordered(inner, "min or max")
+    inner = comparable(inner, "min or max")
     sql = f"{'min' if isinstance(node, exp.Min) else 'max'}({inner.checked}){suffix}"
     return replace(inner, sql=sql, guards=(), literal=NO_LITERAL)
 
@@ -70,11 +70,13 @@ def _count(node: exp.Count, env: Env, suffix: str) -> Value:
     distinct, argument = _argument(node)
     inner = env.value(argument)
     if distinct:
-        require_ordered(inner, "count(DISTINCT)")
+        inner = comparable(inner, "count(DISTINCT)")
     return Value(f"count({distinct}{inner.checked}){suffix}", pa.int64())
 
 
 def _sum(inner: Value, distinct: str, suffix: str) -> Value:
+    if inner.kind == "decimal":
+        return decimal_sum(inner, distinct, suffix)
     if inner.kind not in ("integer", "bool"):
         raise Unsupported(f"a sum of type {inner.type}")
     return Value(f"sum({distinct}{inner.checked}){suffix}", pa.int64(), wide=True)
@@ -156,7 +158,7 @@ def _neighbour(node: exp.Lag | exp.Lead, env: Env, over: str) -> Value:
 def _window_parts(node: exp.Window, env: Env) -> list[str]:
     parts = []
     if node.args.get("partition_by"):
-        keys = [require_ordered(env.value(key), "PARTITION BY") for key in node.args["partition_by"]]
+        keys = [comparable(env.value(key), "PARTITION BY") for key in node.args["partition_by"]]
         parts.append(f"PARTITION BY {', '.join(key.checked for key in keys)}")
     if node.args.get("order") is not None:
         used_only(node.args["order"], "expressions")

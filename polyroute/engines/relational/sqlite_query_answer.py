@@ -17,7 +17,9 @@ import pyarrow as pa
 from polyroute.engines.call import Call
 from polyroute.engines.contract import Answer, Dataset
 from polyroute.engines.relational.sqlite_decoding import DecodeRow, batch_of, fits_tuples, row_decoder, rows_at_once
+from polyroute.engines.relational.sqlite_form import Form
 from polyroute.engines.relational.sqlite_forms import form_of
+from polyroute.engines.relational.sqlite_query_decimals import units_form
 from polyroute.engines.relational.sqlite_query_values import Value
 from polyroute.engines.relational.sqlite_tables import KIND, Column, Table
 from polyroute.engines.resources.duckdb.answers import read
@@ -65,6 +67,8 @@ def _shortened(value: object) -> object:
 def _agree(value: Value, found: pa.DataType, *, is_sum: bool) -> bool:
     """Tell whether values in the stored form of the inferred type are in that of the type that DuckDB sees."""
     held = value.type
+    if value.scale is not None:
+        return bool(pa.types.is_decimal(found) and found.scale == value.scale)
     if pa.types.is_null(held):
         return True
     if is_sum or value.wide:
@@ -81,6 +85,10 @@ def _agree(value: Value, found: pa.DataType, *, is_sum: bool) -> bool:
     if pa.types.is_fixed_size_binary(held):
         return bool(pa.types.is_binary(found))
     return bool(held == found)
+
+
+def _form(arrow_type: pa.DataType, value: Value) -> Form:
+    return form_of(arrow_type) if value.scale is None else units_form(arrow_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +108,10 @@ class AnswerForm:
     size: int
 
     @classmethod
-    def of(cls, schema: pa.Schema) -> AnswerForm:
-        """Return the form of an answer."""
+    def of(cls, schema: pa.Schema, values: Sequence[Value]) -> AnswerForm:
+        """Return the form of an answer whose columns are the given values."""
         names = unique_names(schema.names)
-        columns = {n: Column(n, form_of(f.type)) for n, f in zip(names, schema, strict=True)}
+        columns = {n: Column(n, _form(f.type, v)) for n, f, v in zip(names, schema, values, strict=True)}
         unique = pa.schema([f.with_name(n) for n, f in zip(names, schema, strict=True)])
         table = Table(Dataset("the answer", KIND, unique), MappingProxyType(columns), "view", None, "")
         few = fits_tuples(schema)

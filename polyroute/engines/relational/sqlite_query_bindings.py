@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import pyarrow as pa
 from sqlglot import exp
 
-from polyroute.engines.relational.sqlite_query_values import Value, require_ordered
+from polyroute.engines.relational.sqlite_query_decimals import comparable
+from polyroute.engines.relational.sqlite_query_values import Value
 from polyroute.engines.relational.sqlite_select import encode
 from polyroute.sql.dialect import render
 from polyroute.sql.filters import Unsupported, list_sqlite, parse_filter
@@ -85,7 +87,7 @@ class Bindings:
 
         Raises `Unsupported` where SQLite would not compare as DuckDB does.
         """
-        require_ordered(subject, "a comparison")
+        subject = comparable(subject, "a comparison")
         type_ = subject.type
         if pa.types.is_integer(type_) and not subject.column:
             type_ = pa.int64()
@@ -96,10 +98,11 @@ class Bindings:
         found = comparison(parsed.expression, parsed)
         if found is None:
             raise Unsupported("an unusual comparison")
-        used = _Used(self, names, type_, subject.wide)
+        wide = subject.wide and subject.kind == "integer"
+        used = _Used(self, names, type_, wide)
         sql = used.written(parsed.expression, found, subject.checked)
         if used.slots:
-            self.conditions.append(Condition(text, schema, tuple(used.slots), subject.wide))
+            self.conditions.append(Condition(text, schema, tuple(used.slots), wide))
         return sql
 
     def count(self, node: exp.Expr) -> str:
@@ -202,6 +205,8 @@ def _encoded(value: object, type_: pa.DataType, wide: bool) -> object:
     values = value if isinstance(value, tuple) else (value,)
     if not exact_values(type_, values) or (wide and not all(isinstance(v, int | float | None) for v in values)):
         raise Unsupported("a comparison that DuckDB makes after converting both sides")
+    if pa.types.is_decimal(type_):
+        return _units(value, type_.scale)
     if not isinstance(value, tuple):
         return None if value is None else encode(value, type_)
     # of no values at all SQLite says false for a NULL, where DuckDB says NULL
@@ -209,3 +214,14 @@ def _encoded(value: object, type_: pa.DataType, wide: bool) -> object:
     if form is None:
         raise Unsupported("a list of no values, or of values that JSON does not carry exactly")
     return form.param
+
+
+def _units(value: object, scale: int) -> int | None:
+    """Return a number as the units of a decimal beside it."""
+    if value is None:
+        return None
+    number = Decimal(value) if isinstance(value, int | Decimal) else None
+    units = None if number is None else number.scaleb(scale)
+    if units is None or units != units.to_integral_value() or abs(units) > _MAX_LIMIT:
+        raise Unsupported("a comparison with a number that has more digits than the decimal beside it")
+    return int(units)

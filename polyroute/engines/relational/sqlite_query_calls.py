@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 from sqlglot import exp
 
+from polyroute.engines.relational.sqlite_query_decimals import in_units
 from polyroute.engines.relational.sqlite_query_draft import Env, Handler
 from polyroute.engines.relational.sqlite_query_scope import used_only
 from polyroute.engines.relational.sqlite_query_values import (
@@ -156,6 +157,8 @@ def _cast(inner: Value, target: exp.DType) -> Value | None:
         return _whole(inner, bits)
     if bits is not None and kind == "bool":
         return Value(inner.checked, _INTEGERS[bits])
+    if target is exp.DType.DOUBLE and kind == "decimal":
+        return as_double(in_units(inner))
     if target is exp.DType.DOUBLE and kind in ("integer", "float"):
         return as_double(inner) if kind == "integer" else inner
     if target in _TEXTS and kind == "string":

@@ -15,6 +15,8 @@ from decimal import Decimal
 import pyarrow as pa
 from sqlglot import exp
 
+from polyroute.engines.relational.sqlite_query_common import unified
+from polyroute.engines.relational.sqlite_query_decimals import constant_units, decimal_result, in_units, is_decimal
 from polyroute.engines.relational.sqlite_query_draft import Env, Handler
 from polyroute.engines.relational.sqlite_query_scope import Scope, used_only
 from polyroute.engines.relational.sqlite_query_values import (
@@ -26,15 +28,12 @@ from polyroute.engines.relational.sqlite_query_values import (
     require_text,
     require_whole,
     truth,
-    unified,
     whole_result,
 )
 from polyroute.sql.filters import Unsupported
 from polyroute.sql.filters.literals import NO_LITERAL, literal
 
 _INT64 = 2**63
-_EXACT = 2**53
-_MAX_SCALE = 15
 
 
 def column(node: exp.Column, env: Env) -> Value:
@@ -82,7 +81,7 @@ def constant(node: exp.Expr, env: Env) -> Value:
         case float() if math.isfinite(value):
             return Value(repr(value), pa.float64(), literal=value)
         case Decimal():
-            return Value("", pa.decimal128(38, 10), literal=value, ordered=False)
+            return constant_units(value)
         case str():
             return Value(env.draft.bindings.constant(value, pa.string()), pa.string(), literal=value)
         case dt.datetime() if value.tzinfo is None:
@@ -114,8 +113,10 @@ def arithmetic(node: exp.Binary, env: Env) -> Value:
         left, right = require_whole(left, "arithmetic"), require_whole(right, "arithmetic")
         return whole_result(f"({left.sql} {sign} {right.sql})", [left, right])
     if "float" in (left.kind, right.kind):
-        return _double(sign, as_double(left), as_double(right))
-    raise Unsupported("arithmetic on something else than whole numbers and doubles")
+        return _double(sign, _number(left), _number(right))
+    if is_decimal(left, right) and "null" not in (left.kind, right.kind):
+        return decimal_result(sign, left, right)
+    raise Unsupported("arithmetic on something else than numbers")
 
 
 def _double(sign: str, left: Value, right: Value, *guards: str) -> Value:
@@ -127,33 +128,15 @@ def _double(sign: str, left: Value, right: Value, *guards: str) -> Value:
 def division(node: exp.Div, env: Env) -> Value:
     """Write a division, which is one of doubles."""
     used_only(node, "expression")
-    left, right = _dividend(node.this, env), as_double(env.value(node.expression))
+    left, right = _number(env.value(node.this)), _number(env.value(node.expression))
     guards = [] if right.literal not in (NO_LITERAL, 0) else [f"{right.sql} = 0"]
     return _double("/", left, right, *guards)
 
 
-def _dividend(node: exp.Expr, env: Env) -> Value:
-    """Write what is divided; `100.0 * count(*)` is a DECIMAL, whose digits are whole numbers."""
-    product = node.unnest()
-    if not isinstance(product, exp.Mul):
-        return as_double(env.value(node))
-    sides = env.value(product.this), env.value(product.expression)
-    decimals = [v for v in sides if isinstance(v.literal, Decimal)]
-    wholes = [v for v in sides if v.kind == "integer"]
-    if len(decimals) != 1 or len(wholes) != 1:
-        return as_double(env.value(node))
-    return _decimal_product(decimals[0].literal, require_whole(wholes[0], "arithmetic"))
-
-
-def _decimal_product(factor: object, whole: Value) -> Value:
-    exponent = factor.as_tuple().exponent if isinstance(factor, Decimal) else None
-    if not isinstance(factor, Decimal) or not isinstance(exponent, int) or not 0 <= -exponent <= _MAX_SCALE:
-        raise Unsupported("a decimal constant")
-    digits = int(factor.scaleb(-exponent))
-    sql = f"({digits} * {whole.sql})"
-    # within these bounds DuckDB's DECIMAL becomes the very double
-    guard = f"({sql} NOT BETWEEN {-_EXACT} AND {_EXACT})"
-    return double_result(f"(CAST({sql} AS REAL) / 1e{-exponent})", [whole], guard)
+def _number(value: Value) -> Value:
+    """Return a number as DuckDB casts it to DOUBLE."""
+    is_stored = value.kind == "decimal" and value.scale is None
+    return as_double(in_units(value) if is_stored else value)
 
 
 def whole_division(node: exp.Binary, env: Env) -> Value:

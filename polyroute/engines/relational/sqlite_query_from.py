@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from polyroute.engines.relational.sqlite_query_common import comparable_pair
 from polyroute.engines.relational.sqlite_query_draft import Common, Env, Relation, derived
-from polyroute.engines.relational.sqlite_query_predicates import require_comparable
 from polyroute.engines.relational.sqlite_query_scope import Scope, Source, used_only
 from polyroute.engines.relational.sqlite_query_values import require_condition
 from polyroute.engines.relational.sqlite_tables import quoted
@@ -127,8 +127,7 @@ def _same(name: str, source: Source, env: Env) -> str:
     left = env.scope.own(exp.column(name, quoted=True))
     if left is None or len(found) != 1:
         raise Unsupported(f"{name!r} of USING, which is not one column on each side")
-    right = found[0].read()
-    require_comparable(left, right)
+    left, right = comparable_pair(left, found[0].read())
     return f"({left.checked} = {right.checked})"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from polyroute.engines.relational.sqlite_query_decimals import comparable
 from polyroute.engines.relational.sqlite_query_draft import Env
 from polyroute.engines.relational.sqlite_query_scope import used_only
 from polyroute.engines.relational.sqlite_query_values import Value, require_ordered
@@ -18,7 +19,7 @@ Key = int | Value
 
 def order_item(node: exp.Expr, key: Value) -> str:
     """Return one key of an ORDER BY; `Unsupported` for one whose stored form does not order as its type does."""
-    require_ordered(key, "an order")
+    key = comparable(key, "an order")
     if key.literal is not NO_LITERAL:
         raise Unsupported("an order by a constant")
     return f"{key.checked}{_direction(node)}"
@@ -67,6 +68,8 @@ def _item(item: exp.Expr, results: Sequence[tuple[str | None, Value]], env: Env 
 
 
 def _place(position: int, value: Value, item: exp.Expr) -> str:
+    if value.kind == "decimal" and value.scale is None:
+        return order_item(item, value)
     require_ordered(value, "an order")
     return f"{position + 1}{_direction(item)}"
 

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from sqlglot import exp
 
 from polyroute.engines.relational.sqlite_query_bindings import is_constant
+from polyroute.engines.relational.sqlite_query_common import comparable_pair
 from polyroute.engines.relational.sqlite_query_draft import Env, Handler
 from polyroute.engines.relational.sqlite_query_scope import used_only
-from polyroute.engines.relational.sqlite_query_values import Value, require_condition, require_ordered, truth
+from polyroute.engines.relational.sqlite_query_values import Value, require_condition, truth
 from polyroute.sql.filters import Unsupported
-from polyroute.sql.filters.exact import exact_columns
 
 _OPERATORS: Mapping[type[exp.Expr], str] = {
     exp.EQ: "=",
@@ -45,22 +45,8 @@ def compared(node: exp.Binary, env: Env) -> Value:
     subject = env.value(left)
     if is_constant(right):
         return truth(env.draft.bindings.condition(subject, f"{_IN_DUCKDB.get(operator, operator)} {{}}", right))
-    other = env.value(right)
-    require_comparable(subject, other)
+    subject, other = comparable_pair(subject, env.value(right))
     return truth(f"({subject.checked} {operator} {other.checked})")
-
-
-def require_comparable(left: Value, right: Value) -> None:
-    """Refuse two values that SQLite would not compare as DuckDB does."""
-    require_ordered(left, "a comparison")
-    require_ordered(right, "a comparison")
-    if left.kind == right.kind == "integer":
-        return
-    kinds = {left.kind, right.kind}
-    mixed = kinds == {"float"} or (kinds == {"integer", "float"} and left.column and right.column)
-    same = left.type == right.type or mixed
-    if not same or not exact_columns(left.type, right.type):
-        raise Unsupported(f"a comparison of type {left.type} with type {right.type}")
 
 
 def within(node: exp.Between, env: Env) -> Value:
@@ -97,7 +83,10 @@ def _in_query(subject: Value, query: exp.Expr, env: Env) -> Value:
     relation = env.query(query)
     if len(relation.values) != 1:
         raise Unsupported("IN with a subquery of more than one column")
-    require_comparable(subject, relation.column(0))
+    held = relation.column(0)
+    if "decimal" in (subject.kind, held.kind):
+        raise Unsupported("IN with a subquery of decimals")
+    subject, _ = comparable_pair(subject, held)
     return truth(f"({subject.checked} IN ({relation.sql}))")
 
 
@@ -140,7 +129,7 @@ def scalar(node: exp.Subquery, env: Env) -> Value:
     if not _has_one_row(node.this):
         raise Unsupported("a subquery as a value that may have more than one row")
     held = relation.column(0)
-    return Value(f"({relation.sql})", held.type, wide=held.wide, ordered=held.ordered, column=held.column, nan=held.nan)
+    return Value(f"({relation.sql})", held.type, wide=held.wide, ordered=held.ordered, nan=held.nan, scale=held.scale)
 
 
 def _has_one_row(query: exp.Expr) -> bool:

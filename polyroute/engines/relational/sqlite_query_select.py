@@ -19,11 +19,13 @@ from polyroute.engines.relational import (
     sqlite_query_predicates,
 )
 from polyroute.engines.relational.sqlite_query_bindings import Bindings
+from polyroute.engines.relational.sqlite_query_common import unified
+from polyroute.engines.relational.sqlite_query_decimals import comparable
 from polyroute.engines.relational.sqlite_query_draft import Common, Draft, Env, Handler, Relation
 from polyroute.engines.relational.sqlite_query_from import write_from
 from polyroute.engines.relational.sqlite_query_order import cut, ordered
 from polyroute.engines.relational.sqlite_query_scope import Scope, SourceColumn, alias_map, used_only
-from polyroute.engines.relational.sqlite_query_values import Value, require_condition, require_ordered, unified
+from polyroute.engines.relational.sqlite_query_values import Value, require_condition, require_ordered
 from polyroute.engines.relational.sqlite_tables import Table
 from polyroute.sql.filters import Unsupported
 from polyroute.sql.filters.literals import NO_LITERAL, literal
@@ -207,10 +209,7 @@ def _starred(scope: Scope, table: str) -> list[SourceColumn]:
 def _result(item: Item, env: Env) -> Value | Unsupported:
     """Write a result; a column of a star that cannot be computed matters only when somebody reads it."""
     if isinstance(item, exp.Expr):
-        value = env.value(item)
-        if not value.sql:
-            raise Unsupported("a decimal constant")
-        return value
+        return env.value(item)
     try:
         return item.read()
     except Unsupported as refusal:
@@ -260,7 +259,7 @@ def _group_key(key: exp.Expr, items: Sequence[tuple[str | None, Item]], env: Env
 
 
 def _key_value(item: Item, env: Env) -> Value:
-    value = require_ordered(env.value(item) if isinstance(item, exp.Expr) else item.read(), "GROUP BY")
+    value = comparable(env.value(item) if isinstance(item, exp.Expr) else item.read(), "GROUP BY")
     if value.literal is not NO_LITERAL:
         raise Unsupported("GROUP BY of a constant")
     return value

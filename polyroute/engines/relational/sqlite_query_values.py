@@ -17,7 +17,7 @@ from polyroute.sql.filters import Unsupported
 from polyroute.sql.filters.exact import domain
 from polyroute.sql.filters.literals import NO_LITERAL
 
-MAX_TEXT = 20_000
+MAX_TEXT = 60_000
 """How long the text of one expression may grow."""
 
 _EXACT = 2**53
@@ -30,7 +30,7 @@ class Value:
     """One expression.
 
     Attributes:
-        sql: its text, which evaluates to the stored form (`sqlite_forms`) of its type; empty for a decimal constant.
+        sql: its text, which evaluates to the stored form (`sqlite_forms`) of its type.
         type: its logical type; of whole numbers at least so wide, and of sums `wide` stands beside it.
         wide: whether DuckDB computes it in 128 bits.
         guards: conditions, each of which means that DuckDB would answer otherwise.
@@ -38,6 +38,8 @@ class Value:
         literal: the Python value of a constant.
         column: whether it is a column as stored, so that its type is DuckDB's exactly.
         nan: whether it may be NaN, which is stored as a text.
+        scale: of a decimal whose text gives its units (`sqlite_query_decimals`), how many of its digits are behind the
+            point.
     """
 
     sql: str
@@ -48,12 +50,11 @@ class Value:
     literal: object = NO_LITERAL
     column: bool = False
     nan: bool = False
+    scale: int | None = None
 
     @property
     def checked(self) -> str:
         """The text with its guards: SQLite raises 'integer overflow' where one of them holds."""
-        if not self.sql:
-            raise Unsupported("a decimal constant")
         if not self.guards:
             return self.sql
         broken = " OR ".join(self.guards)
@@ -82,44 +83,45 @@ def truth(sql: str) -> Value:
 def require_whole(value: Value, what: str) -> Value:
     """Return a signed whole number as it is; `Unsupported` for anything else."""
     if value.kind != "integer" or pa.types.is_unsigned_integer(value.type):
-        raise Unsupported(f"{what} of {_told(value)}")
+        raise Unsupported(f"{what} of {told(value)}")
     return value
 
 
 def require_ordered(value: Value, what: str) -> Value:
     """Return a value whose stored form compares as its type does; `Unsupported` for any other."""
     if not value.ordered:
-        raise Unsupported(f"{what} of {_told(value)}, which SQLite stores in a form that does not compare as its type")
+        raise Unsupported(f"{what} of {told(value)}, which SQLite stores in a form that does not compare as its type")
     return value
 
 
 def require_text(value: Value, what: str) -> Value:
     """Return a text as it is; `Unsupported` for anything else."""
     if value.kind != "string" or not value.ordered:
-        raise Unsupported(f"{what} of {_told(value)}")
+        raise Unsupported(f"{what} of {told(value)}")
     return value
 
 
 def require_condition(value: Value) -> Value:
     """Return a boolean as it is; `Unsupported` for anything else."""
     if value.kind not in ("bool", "null"):
-        raise Unsupported(f"a condition that is {_told(value)}")
+        raise Unsupported(f"a condition that is {told(value)}")
     return value
 
 
-def _told(value: Value) -> str:
+def told(value: Value) -> str:
+    """Name a value's type for a refusal."""
     return "a 128-bit number" if value.wide else f"type {value.type}"
 
 
 def whole_result(sql: str, operands: Sequence[Value]) -> Value:
     """Return whole-number arithmetic in DuckDB's type of its operands, guarded against leaving it."""
-    bits = _common_bits(operands)
+    bits = common_bits(operands)
     wide = any(v.wide for v in operands)
     if wide or bits == 64:
         leaves = f"typeof({sql}) = 'real'"
     else:
         leaves = f"({sql}) NOT BETWEEN {-(2 ** (bits - 1))} AND {2 ** (bits - 1) - 1}"
-    return Value(sql, _WHOLE[bits], wide=wide, guards=merged_guards(operands, leaves))
+    return Value(sql, WHOLE[bits], wide=wide, guards=merged_guards(operands, leaves))
 
 
 def double_result(sql: str, operands: Sequence[Value], *guards: str) -> Value:
@@ -135,13 +137,16 @@ def merged_guards(operands: Sequence[Value], *guards: str) -> tuple[str, ...]:
 def as_double(value: Value) -> Value:
     """Return a number as DuckDB casts it to DOUBLE."""
     if value.literal is not NO_LITERAL:
-        return replace(value, sql=_double_text(value), type=pa.float64(), wide=False)
+        return replace(value, sql=_double_text(value), type=pa.float64(), wide=False, scale=None)
     guards = value.guards
+    if value.scale is not None:
+        guards = (*guards, f"({value.sql}) NOT BETWEEN {-_EXACT} AND {_EXACT}")
+        return Value(f"(CAST({value.sql} AS REAL) / 1e{value.scale})", pa.float64(), guards=guards)
     if value.kind == "float":
         if value.nan:
             guards = (*guards, f"typeof({value.sql}) = 'text'")
     elif value.kind != "integer" or pa.types.is_unsigned_integer(value.type):
-        raise Unsupported(f"a number made of {_told(value)}")
+        raise Unsupported(f"a number made of {told(value)}")
     elif value.wide:
         guards = (*guards, f"({value.sql}) NOT BETWEEN {-_EXACT} AND {_EXACT}")
     return Value(f"CAST({value.sql} AS REAL)", pa.float64(), guards=guards)
@@ -156,10 +161,11 @@ def _double_text(value: Value) -> str:
     raise Unsupported("a constant that is no plain number")
 
 
-_WHOLE = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
+WHOLE = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
+"""Signed whole numbers by their width."""
 
 
-def _common_bits(values: Sequence[Value]) -> int:
+def common_bits(values: Sequence[Value]) -> int:
     """Return the width of whole numbers together: a constant takes the type beside it, and alone is an INTEGER."""
     bits = max(_bits(v) for v in values)
     return max(bits, 32) if all(v.literal is not NO_LITERAL for v in values) else bits
@@ -172,30 +178,4 @@ def _bits(value: Value) -> int:
 
 
 def _literal_bits(number: int) -> int:
-    return next((bits for bits in _WHOLE if -(2 ** (bits - 1)) <= number < 2 ** (bits - 1)), 64)
-
-
-def unified(values: Sequence[Value], what: str) -> tuple[list[Value], Value]:
-    """Bring the alternatives of one result to a common type.
-
-    Returns the values, converted where they must be, and a value without text that stands for the result.
-    """
-    given = [v for v in values if v.kind != "null"]
-    if not given:
-        return list(values), Value("", pa.null())
-    if "float" in {v.kind for v in given} <= {"integer", "decimal", "float"} and all(
-        v.kind == "float" or v.literal is not NO_LITERAL for v in given
-    ):
-        values = [as_double(v) if v.kind in ("integer", "decimal") else v for v in values]
-        given = [v for v in values if v.kind != "null"]
-    first = given[0]
-    ordered = all(v.ordered for v in given)
-    nan = any(v.nan for v in given)
-    if all(v.kind == "integer" for v in given):
-        if any(pa.types.is_unsigned_integer(v.type) for v in given) and len({v.type for v in given}) > 1:
-            raise Unsupported(f"{what} of signed and unsigned numbers")
-        whole = first.type if pa.types.is_unsigned_integer(first.type) else _WHOLE[_common_bits(given)]
-        return list(values), Value("", whole, wide=any(v.wide for v in given))
-    if first.kind == "decimal" or any(v.type != first.type for v in given):
-        raise Unsupported(f"{what} of {_told(first)} and other types")
-    return list(values), Value("", first.type, ordered=ordered, nan=nan)
+    return next((bits for bits in WHOLE if -(2 ** (bits - 1)) <= number < 2 ** (bits - 1)), 64)

@@ -41,6 +41,10 @@ COLUMNS: Mapping[str, tuple[pa.DataType, Sequence[object]]] = {
     "ms": (pa.timestamp("s"), [dt.datetime(2020, 2, 29), dt.datetime(2020, 2, 29, 5)]),
     "z": (pa.timestamp("us", "Europe/Zurich"), [dt.datetime(2020, 2, 29, tzinfo=dt.UTC)]),
     "p": (pa.decimal128(9, 2), [Decimal("1.50"), Decimal("-3.00"), Decimal("10.00")]),
+    "q": (
+        pa.decimal128(15, 4),
+        [Decimal("1.5000"), Decimal("-0.0001"), Decimal("0.0000"), Decimal("9999999999.9999")],
+    ),
     "y": (pa.binary(), [b"", b"\0", b"a", b"\xff"]),
 }
 

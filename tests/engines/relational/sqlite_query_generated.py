@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-KINDS = ("int", "double", "text", "bool", "date", "moment")
+KINDS = ("int", "double", "text", "bool", "date", "moment", "decimal")
 OF_KIND = {
     "int": ["k", "h", "i", "n", "i", "n", "h", "big", "top", "w"],
     "double": ["r", "f", "r", "g"],
@@ -13,6 +13,7 @@ OF_KIND = {
     "bool": ["b"],
     "date": ["d"],
     "moment": ["m"],
+    "decimal": ["p", "q"],
 }
 CONSTANTS = {
     "int": ["0", "1", "2", "5", "-1", "10", "9", "40000", "9007199254740993"],
@@ -21,6 +22,7 @@ CONSTANTS = {
     "bool": ["true", "false"],
     "date": ["DATE '2020-02-29'", "'2020-03-01'", "DATE '1999-12-31'"],
     "moment": ["TIMESTAMP '2020-02-29 00:00:00'", "'2020-02-29 05:06:07'"],
+    "decimal": ["1.5", "10", "-3", "0.01", "1.50", "-0.0001"],
 }
 PLAIN = {
     "int": ["0", "1", "2", "100"],
@@ -29,6 +31,7 @@ PLAIN = {
     "bool": ["true"],
     "date": ["DATE '2020-02-29'"],
     "moment": ["TIMESTAMP '2020-02-29 00:00:00'"],
+    "decimal": ["0", "1.5", "10"],
 }
 
 
@@ -85,7 +88,13 @@ class Writer:
                     lambda: f"({deeper('double')} / {self.or_plain('double')})",
                     lambda: f"(100.0 * {self.column('int')} / {self.column('int')})",
                     lambda: f"round({deeper('double')}, {self.chance.randrange(4)})",
-                    lambda: f"CAST({deeper('int')} AS DOUBLE)",
+                    lambda: f"CAST({deeper(self.chance.choice(['int', 'decimal']))} AS DOUBLE)",
+                    lambda: f"({deeper('decimal')} / {self.or_plain('int')})",
+                ]
+            case "decimal":
+                return [
+                    lambda: f"({deeper('decimal')} {sign} {self.or_plain('decimal')})",
+                    lambda: f"({self.chance.choice(['1', '2.5', self.column('int')])} {sign} {deeper('decimal')})",
                 ]
             case "text":
                 return [
@@ -146,6 +155,7 @@ class Writer:
                 ("count(*)", "int"),
                 (f"count({distinct}{self.value(kind, 1)})", "int"),
                 (f"sum({distinct}{self.value('int', 1)})", "int"),
+                (f"sum({distinct}{self.value('decimal', 1)})", "decimal"),
                 (f"avg({self.value('int', 1)})", "double"),
                 (f"{self.chance.choice(['min', 'max'])}({self.value(kind, 1)})", kind),
                 (f"{self.chance.choice(['bool_and', 'bool_or'])}({self.value('bool', 1)})", "bool"),
