@@ -49,6 +49,11 @@ class Failure:
     told: str
     answers: tuple[Answer, Answer]
 
+    @property
+    def sort(self) -> tuple[object, ...]:
+        """What failures of one cause have in common: the forms, and the codes of those that raised."""
+        return (*self.forms, *(a.code if isinstance(a, Raised) else "an answer" for a in self.answers))
+
     def __str__(self) -> str:
         """Show everything that it takes to see it again."""
         placed = ", ".join(f"{n} in {e}" for n, e in sorted(self.placements.items()) if n in self.query.datasets)

@@ -23,7 +23,7 @@ _CLAUSES = ("where", "having", "qualify")
 
 
 def shrink(failure: Failure, check: Check, *, most_checks: int = _MOST_CHECKS) -> Failure:
-    """Return a failure of the same two forms that is as small as cuts make it."""
+    """Return a failure of the same sort that is as small as cuts make it."""
     smallest = failure
     left = most_checks
     progress = True
@@ -32,7 +32,7 @@ def shrink(failure: Failure, check: Check, *, most_checks: int = _MOST_CHECKS) -
         for query in smaller(smallest.query):
             left -= 1
             found = check(query)
-            if found is not None and found.forms == failure.forms:
+            if found is not None and found.sort == failure.sort:
                 smallest, progress = found, True
                 break
             if left <= 0:

@@ -157,11 +157,11 @@ def world(seed: int, folder: Path, *, eager: bool = True, in_place: bool = True)
             held.close()
 
 
-def _pays(gate: BindGate, engine: str, keys: int, different: int, rows: int) -> bool:
+def _pays(gate: BindGate, engine: str, keys: int, *rest: int, **named: object) -> bool:
     return keys <= MOST_KEYS
 
 
-def _worth_asking(gate: BindGate, engine: str, rows: int, cost_s: float) -> bool:
+def _worth_asking(gate: BindGate, engine: str, *rest: float, **named: object) -> bool:
     return True
 
 
