@@ -28,7 +28,7 @@ SHORT_LIST = 16
 _REMEMBERED = 256
 _EXACT_DOUBLE = 2**53
 _EXACT_SINGLE = 2**24
-_NAMED_BY_TYPE = frozenset({type(None), str, bool, bytes, dt.date, dt.time})
+_NAMED_BY_TYPE = frozenset({type(None), str, bool, bytes, dt.date})
 
 
 class Template:
@@ -121,7 +121,7 @@ def _token(value: Any, digits: bool) -> Hashable | None:
         return kind, _size(abs(value), digits)
     if kind is float:
         return kind, not math.isfinite(value) or abs(value) < _EXACT_DOUBLE
-    if kind is dt.datetime:
+    if kind in (dt.datetime, dt.time):
         return kind, value.tzinfo is None
     if kind is InList:
         return _list_token(value, digits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import sqlite3
+from dataclasses import replace
 from decimal import Decimal
 
 import duckdb
@@ -20,6 +21,7 @@ from polyroute.sql.filters import (
     SQLITE,
     Filter,
     InList,
+    SqlTarget,
     Unsupported,
     encode_sqlite,
     mask_arrow,
@@ -300,3 +302,34 @@ def test_lance_gets_keys_as_literals() -> None:
         to_lance(parse_filter("n IN $k", SCHEMA, {"k": [1, 40_000]}))
     with pytest.raises(Unsupported):
         to_lance(parse_filter("u IN $k", SCHEMA, {"k": [1, -1]}))
+
+
+FORMS = ["{} = $v", "{} BETWEEN $v AND $w", "{} IN ($v, $w)", "{} IN $k", "{} <> $v AND i > 3", "NOT {} < $w"]
+EVERYTHING = replace(SQLITE, comparable=lambda field: True, encode=lambda value, type_: repr(value))
+
+
+def _rendered(filter_: Filter, target: SqlTarget) -> object:
+    try:
+        rendered = to_sql(filter_, target)
+    except Unsupported as refusal:
+        return str(refusal)
+    return rendered.text, rendered.params
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(name=st.sampled_from(sorted(POOLS)), text=st.sampled_from(FORMS), picks=st.data())
+def test_what_is_remembered_is_what_would_be_written_anew(name: str, text: str, picks: st.DataObject) -> None:
+    """Whatever values a filter had before, with these it is written as if it had never been seen."""
+    pool = [*POOLS[name], None, dt.time(1, tzinfo=dt.UTC), 2**24, 2**24 + 1, 2**53 + 1, 10**9, 5e20, Decimal("0.5")]
+    value = st.sampled_from(pool)
+    schema = pa.schema(SCHEMA)
+    for _ in range(4):
+        listed = picks.draw(st.lists(value, max_size=3)) * picks.draw(st.sampled_from([1, 7]))
+        params = {"v": picks.draw(value), "w": picks.draw(value), "k": listed}
+        try:
+            filter_ = parse_filter(text.format(name), schema, params)
+        except QueryError:
+            continue
+        for target in (SQLITE, DUCKDB, EVERYTHING):
+            anew = Filter(filter_.expression.copy(), filter_.values, schema)
+            assert repr(_rendered(filter_, target)) == repr(_rendered(anew, target)), f"{text} {params}"
