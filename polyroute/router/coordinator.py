@@ -359,6 +359,8 @@ class DatabaseCoordinator(DataMethods, ReplicaMethods, ObservingMethods, Operati
         self._guard.forget(id)
         engine.close()
         left()
+        # what is kept would hold on to the engine
+        self.cache.clear()
 
     def engine(self, id: str) -> Engine:
         """Return an engine by its id; QUERY_INVALID, naming the nearest, when there is none."""
@@ -400,6 +402,7 @@ class DatabaseCoordinator(DataMethods, ReplicaMethods, ObservingMethods, Operati
             except Exception as exc:  # noqa: BLE001 - the others must be closed too
                 errors.append(exc)
         left()
+        self.cache.clear()
         self.executions.close()
         self._state.close()
         if errors:

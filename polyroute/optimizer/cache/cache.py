@@ -249,10 +249,10 @@ class ResultCache:
         try:
             result = load()
             kept = self._kept(result, flight)
+            entry = None if kept is None else self._entry(flight.place[0], reading, kept, started)
         except BaseException:
             self._end(flight, None)
             raise
-        entry = None if kept is None else self._entry(flight.place[0], reading, kept, started)
         self._end(flight, entry)
         if entry is not None and entry.held:
             self._remember(written, epoch, entry)

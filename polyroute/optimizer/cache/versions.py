@@ -9,8 +9,9 @@ five interleavings of a read in flight with a write.)
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 from weakref import WeakKeyDictionary
@@ -171,16 +172,18 @@ class WriteRates:
     def __init__(self, *, window_s: float, often: int = 5) -> None:
         self._window_s = window_s
         self._often = often
-        self._seen: dict[Hashable, deque[tuple[float, int]]] = {}
+        self._lock = threading.Lock()
+        self._seen: WeakKeyDictionary[Epochs, deque[tuple[float, int]]] = WeakKeyDictionary()
 
     def written_often(self, sources: ReadSet, now: float) -> bool:
         """Note the epochs of stores, and tell whether `often` writes or more fell into the window that ends now."""
         found = False
-        for source in sources:
-            seen = self._seen.setdefault(id(source.resource), deque(maxlen=256))
-            seen.append((now, source.resource.epoch))
-            while seen[0][0] < now - self._window_s:
-                seen.popleft()
-            # a write moves the epoch by two
-            found = found or seen[-1][1] - seen[0][1] >= 2 * self._often
+        with self._lock:
+            for source in sources:
+                seen = self._seen.setdefault(source.resource, deque(maxlen=256))
+                seen.append((now, source.resource.epoch))
+                while seen[0][0] < now - self._window_s:
+                    seen.popleft()
+                # a write moves the epoch by two
+                found = found or seen[-1][1] - seen[0][1] >= 2 * self._often
         return found

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from polyroute.engines import Call
 from polyroute.errors import PolyrouteError
+from polyroute.router.placements.copies import state_of
 from polyroute.router.placements.copying import copy_dataset
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Refresher:
         last = self._refreshed.setdefault((name, placement.engine.id), now) if every_s is not None else now
         if every_s is not None and not copy.failures and now - last < every_s:
             return False
-        return self._catalog.is_behind(name, placement.engine.id)
+        return self._catalog.is_behind(name, placement.engine.id) and _is_still(name, placement)
 
     def _run(self) -> None:
         while True:
@@ -126,3 +127,13 @@ class Refresher:
                 if self._stopped:
                     return
             self.refresh_due()
+
+
+def _is_still(name: str, placement: Placement) -> bool:
+    """Tell whether the primary is in a state that can be copied; one that is being written is not, for a moment."""
+    if placement.source is None:
+        return False
+    try:
+        return state_of(placement.source, name) is not None
+    except Exception:  # noqa: BLE001 - the copy will fail and tell why
+        return True
