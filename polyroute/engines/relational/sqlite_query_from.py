@@ -33,7 +33,7 @@ def write_from(node: exp.Select, env: Env) -> From:
         return made
     used_only(first)
     sql, source = _source(first.this, env)
-    made.sql = f" FROM {sql}"
+    made.sql = f"{_FROM}{sql}"
     env.scope.add(source)
     for join in node.args.get("joins") or []:
         _join(made, join, env)
@@ -87,6 +87,8 @@ def common_relation(common: Common, env: Env) -> Relation:
     return common.relation
 
 
+_FROM = " FROM "
+_RIGHT = frozenset({("RIGHT", ""), ("RIGHT", "OUTER")})
 _PLAIN = frozenset({("", ""), ("", "INNER"), ("", "CROSS"), ("LEFT", ""), ("LEFT", "OUTER")})
 _FILTERS: Mapping[str, str] = {"SEMI": "EXISTS", "ANTI": "NOT EXISTS"}
 
@@ -97,6 +99,9 @@ def _join(made: From, join: exp.Join, env: Env) -> None:
     if kind in _FILTERS and not side:
         _filter_join(made, join, _FILTERS[kind], env)
         return
+    if (side, kind) in _RIGHT:
+        _right_join(made, join, env)
+        return
     if (side, kind) not in _PLAIN:
         raise Unsupported(f"a {side or kind} JOIN")
     sql, source = _source(join.this, env)
@@ -105,6 +110,15 @@ def _join(made: From, join: exp.Join, env: Env) -> None:
     made.sql += f" {word} {sql}{'' if condition is None else f' ON {condition}'}"
     if side and condition is None:
         raise Unsupported("a LEFT JOIN without a condition")
+
+
+def _right_join(made: From, join: exp.Join, env: Env) -> None:
+    """Write a RIGHT JOIN, which not every SQLite has, as the LEFT JOIN that it is from the other side."""
+    if len(env.scope.sources) != 1 or join.args.get("on") is None:
+        raise Unsupported("a RIGHT JOIN that is not the first join, or without ON")
+    left = made.sql.removeprefix(_FROM)
+    sql, source = _source(join.this, env)
+    made.sql = f"{_FROM}{sql} LEFT JOIN {left} ON {_condition(join, source, env)}"
 
 
 def _condition(join: exp.Join, source: Source, env: Env) -> str | None:

@@ -24,14 +24,12 @@ from polyroute.engines.relational.sqlite_query_decimals import comparable
 from polyroute.engines.relational.sqlite_query_draft import Common, Draft, Env, Handler, Relation
 from polyroute.engines.relational.sqlite_query_from import write_from
 from polyroute.engines.relational.sqlite_query_order import cut, ordered
-from polyroute.engines.relational.sqlite_query_scope import Scope, SourceColumn, alias_map, used_only
+from polyroute.engines.relational.sqlite_query_results import Item, results
+from polyroute.engines.relational.sqlite_query_scope import Scope, alias_map, used_only
 from polyroute.engines.relational.sqlite_query_values import Value, require_condition, require_ordered
 from polyroute.engines.relational.sqlite_tables import Table
 from polyroute.sql.filters import Unsupported
 from polyroute.sql.filters.literals import NO_LITERAL, literal
-
-Item = SourceColumn | exp.Expr
-"""A result as it was written, or a column of a star."""
 
 _HANDLERS: Mapping[type[exp.Expr], Handler] = {
     **sqlite_query_expressions.HANDLERS,
@@ -106,8 +104,7 @@ def _set_operation(node: exp.SetOperation, env: Env) -> Relation:
             raise Unsupported(f"{node.key.upper()} of two types of numbers")
         values.append(common if word == "UNION ALL" else require_ordered(common, node.key.upper()))
     sql = f"{_operand(left)} {word} {_operand(right)}"
-    results = list(zip(left.names, values, strict=True))
-    tail = ordered(node, results, None) + cut(node, env)
+    tail = ordered(node, list(zip(left.names, values, strict=True)), None) + cut(node, env)
     return Relation(f"{sql}{tail}", left.names, tuple(replace(v, sql="c") for v in values))
 
 
@@ -130,7 +127,7 @@ def _select(node: exp.Select, around: Env) -> Relation:
     scope = Scope()
     env = replace(around, scope=scope)
     made = write_from(node, env)
-    items = _items(node.expressions, scope)
+    items = results(node.expressions, scope)
     scope.aliases = alias_map(node.expressions)
     conditions = [*made.conditions, *_where(node, env, around.scope)]
     groups = _groups(node, items, env)
@@ -145,8 +142,7 @@ def _select(node: exp.Select, around: Env) -> Relation:
     if node.args.get("qualify") is not None:
         return _qualified(node, names, values, listed, body, env)
     distinct = _distinct(node, values)
-    results = _ordering(names, values)
-    tail = ordered(node, results, None if distinct else env) + cut(node, env)
+    tail = ordered(node, _ordering(names, values), None if distinct else env) + cut(node, env)
     return Relation(f"SELECT {distinct}{listed}{body}{tail}", names, tuple(values), bare=not tail)
 
 
@@ -179,31 +175,6 @@ def _qualified(
     tail = ordered(node, _ordering(names, values), None) + cut(node, env)
     sql = f"SELECT {kept} FROM (SELECT {listed}, {condition.checked} AS kept{body}) AS {inner} WHERE {inner}.kept{tail}"
     return Relation(sql, names, tuple(values), bare=not tail)
-
-
-def _items(written: Sequence[exp.Expr], scope: Scope) -> list[tuple[str | None, Item]]:
-    """Return the results with their names, stars spread out."""
-    items: list[tuple[str | None, Item]] = []
-    for node in written:
-        inner = node.this if isinstance(node, exp.Alias) else node
-        if isinstance(inner, exp.Star) or (isinstance(inner, exp.Column) and isinstance(inner.this, exp.Star)):
-            star = inner if isinstance(inner, exp.Star) else inner.this
-            if isinstance(node, exp.Alias) or any(star.args.values()):
-                raise Unsupported("a changed star")
-            table = inner.table if isinstance(inner, exp.Column) else ""
-            items += [(column.name, column) for column in _starred(scope, table)]
-        elif isinstance(node, exp.Alias):
-            items.append((node.alias, inner))
-        else:
-            items.append((node.name if isinstance(node, exp.Column) else None, node))
-    return items
-
-
-def _starred(scope: Scope, table: str) -> list[SourceColumn]:
-    sources = [s for s in scope.sources if not table or s.alias.lower() == table.lower()]
-    if not sources:
-        raise Unsupported("a star of no table")
-    return [c for s in sources for c in s.columns if table or not scope.is_hidden(s, c)]
 
 
 def _result(item: Item, env: Env) -> Value | Unsupported:

@@ -202,7 +202,7 @@ class Writer:
                 return f"{one_table} a"
             case 3:
                 self.see("a", "b")
-                word = self.chance.choice(["JOIN", "LEFT JOIN"])
+                word = self.chance.choice(["JOIN", "LEFT JOIN", "RIGHT JOIN"])
                 more = f" AND {self.condition(0)}" if self.maybe(0.4) else ""
                 return f"t a {word} u b ON a.{left} = b.{right}{more}"
             case 4:
