@@ -19,13 +19,17 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class ScanFragment:
-    """Rows of a dataset: its columns (None: all) under the conditions, which are texts in the filter language."""
+    """Rows of a dataset: its columns (None: all) under the conditions, which are texts in the filter language, and of
+    those the first `limit` in an order.
+    """
 
     name: str
     dataset: str
     part: str | None = None
     columns: tuple[str, ...] | None = None
     conditions: tuple[str, ...] = ()
+    order: str | None = None
+    limit: int | None = None
     kept: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     estimated_rows: int | None = None
 

@@ -20,6 +20,7 @@ from polyroute.operations import Scan
 from polyroute.query import Requirements, Routing
 from polyroute.router.catalog import Catalog, Entry
 from polyroute.router.federation.columns import wanted_columns
+from polyroute.router.federation.cuts import Cut, find_cuts
 from polyroute.router.federation.estimates import Estimator
 from polyroute.router.federation.fragments import (
     NOTHING,
@@ -47,7 +48,8 @@ from polyroute.router.federation.statement import FunctionCall, Statement, Table
 from polyroute.router.federation.subtrees import Blocked, Home, Homes, push_subtrees, whole_statement
 from polyroute.router.selection import candidates
 from polyroute.sql.dialect import render
-from polyroute.sql.filters import Filter, parse_filter
+from polyroute.sql.filters import Filter, parse_filter, parse_order
+from polyroute.sql.types import is_json
 
 Columns = Mapping[str, str] | None
 
@@ -119,9 +121,10 @@ class Planner:
         columns.update(dict.fromkeys(s.name for s in systems))
         columns.update((name, self._call_columns(call)) for name, call in _named(statement.calls))
         wanted = wanted_columns(tree, columns)
-        reductions = find_reductions(Scopes(tree, columns))
+        scopes = Scopes(tree, columns)
+        reductions, cuts = find_reductions(scopes), find_cuts(scopes)
         held = {n: home for n in inputs if (home := _at(homes[n], store)) is not None}
-        scans = {name: self._scan(i, wanted[name], reductions) for name, i in inputs.items()}
+        scans = {name: self._scan(i, wanted[name], reductions, cuts.get(name)) for name, i in inputs.items()}
         edges = tuple(e for e in _usable(reductions.edges, inputs, held) if not self._keys_blocked(e, inputs))
         fetched_scans = {n: scan for n, scan in scans.items() if n not in held}
         sharing = share_fetches(
@@ -172,7 +175,9 @@ class Planner:
                     first.setdefault(home.store, home)
         return first[max(rows, key=lambda store: rows[store])] if rows else None
 
-    def _scan(self, item: _Input, wanted: frozenset[str] | None, reductions: Reductions) -> ScanFragment:
+    def _scan(
+        self, item: _Input, wanted: frozenset[str] | None, reductions: Reductions, cut: Cut | None
+    ) -> ScanFragment:
         """Return the fragment of an input: what is wanted of it, under the conditions that are filters."""
         pushed: dict[str, Filter] = {}
         kept = dict(reductions.kept.get(item.name, NOTHING))
@@ -192,7 +197,11 @@ class Planner:
         scan = item.scan
         seen_as = (item.entry.name, scan.part, tuple(pushed))
         rows = self._estimator.passing(item.entry, scan.part, list(pushed.values()), seen_as)
-        return ScanFragment(item.name, scan.dataset or "", scan.part, columns, tuple(pushed), kept, rows)
+        order = limit = None
+        if cut is not None and cut.conditions == len(pushed) and _orders(cut, item.schema):
+            order, limit = cut.order, cut.limit
+            rows = min(rows, limit)
+        return ScanFragment(item.name, scan.dataset or "", scan.part, columns, tuple(pushed), order, limit, kept, rows)
 
     def _keys_blocked(self, edge: Edge, inputs: Mapping[str, _Input]) -> bool:
         target = inputs[edge.target.input]
@@ -245,6 +254,16 @@ class Planner:
 
 
 _WITH_COLUMNS = ("vector_search", "timeseries_range")
+
+
+def _orders(cut: Cut, schema: pa.Schema) -> bool:
+    """Tell whether a scan can be ordered so."""
+    try:
+        keys = parse_order(cut.order, schema)
+    except PolyrouteError:
+        return False
+    types = [schema.field(key.column).type for key in keys]
+    return not any(pa.types.is_nested(t) or is_json(t) for t in types)
 
 
 def _named(calls: Sequence[FunctionCall]) -> list[tuple[str, FunctionCall]]:

@@ -121,18 +121,19 @@ class _Placed:
 def _conditions(block: Block) -> Iterator[_Placed]:
     where = block.select.args.get("where")
     if where is not None:
-        yield from (_Placed(part, None) for part in _conjuncts(where.this))
+        yield from (_Placed(part, None) for part in conjuncts(where.this))
     for at, source in enumerate(block.sources):
         on = None if source.join is None else source.join.args.get("on")
         if on is not None:
-            yield from (_Placed(part, at) for part in _conjuncts(on))
+            yield from (_Placed(part, at) for part in conjuncts(on))
 
 
-def _conjuncts(tree: exp.Expr) -> Iterator[exp.Expr]:
+def conjuncts(tree: exp.Expr) -> Iterator[exp.Expr]:
+    """Give the conditions that must all hold."""
     bare = tree.unnest()
     if isinstance(bare, exp.And):
-        yield from _conjuncts(bare.this)
-        yield from _conjuncts(bare.expression)
+        yield from conjuncts(bare.this)
+        yield from conjuncts(bare.expression)
     else:
         yield bare
 
@@ -272,7 +273,7 @@ def _passed_column(block: Block, name: str) -> exp.Column | None:
     select = block.select
     group = select.args.get("group")
     if group is None:
-        return None if select.args.get("having") or _aggregates(select) else behind
+        return None if select.args.get("having") or aggregates(select) else behind
     if any(group.args.get(form) for form in ("rollup", "cube", "grouping_sets", "totals")):
         return None
     if group.args.get("all") or any(_groups_by(block, item, name, behind) for item in group.expressions):
@@ -295,7 +296,8 @@ def _groups_by(block: Block, item: exp.Expr, name: str, column: exp.Column) -> b
     return not unknown and len(item.parts) == 1 and item.name.lower() == name
 
 
-def _aggregates(select: exp.Select) -> bool:
+def aggregates(select: exp.Select) -> bool:
+    """Tell whether a SELECT itself calls an aggregate function."""
     calls = (node for node in select.find_all(exp.AggFunc, exp.Anonymous) if _own(select, node))
     return any(isinstance(c, exp.AggFunc) or str(c.this).lower() in aggregate_names() for c in calls)
 

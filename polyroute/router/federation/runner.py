@@ -176,10 +176,13 @@ class Run:
         params = {**self._params, **{f"__k{i}": k.values for i, k in enumerate(keys)}}
         texts += [f"{quote_double(k.column)} IN $__k{i}" for i, k in enumerate(keys)]
         where = " AND ".join(f"({t})" for t in texts) if texts else None
-        op = Scan(part.dataset, part.columns, where, params if texts else None, part=part.part)
+        # below a condition that these parameters make no filter of, a cut would cut the wrong rows
+        whole = len(texts) == len(part.conditions) and not keys
+        order, limit = (part.order, part.limit) if whole else (None, None)
+        op = Scan(part.dataset, part.columns, where, params if texts else None, order, limit, part.part)
         table = self._run(op, fragment, call)
         self._lane.gate.observe(fragment.engine, fragment.keys, table.num_rows, (fragment.ms or 0.0) / 1e3)
-        if not keys:
+        if not keys and part.limit is None:
             self._lane.estimator.observe((entry.name, part.part, part.conditions), table.num_rows)
         return table, fragment
 
@@ -236,7 +239,8 @@ class Run:
         expected = self._lane.estimator.distinct(held, None, edge.source.name)
         expected = min(expected, source.estimated_rows or expected)
         different = self._lane.estimator.distinct(entry, part.part, edge.target.name)
-        if not self._lane.gate.pays(engine, expected, different, rows):
+        # a count from a sample is rough, and asking for keys that leave nothing out costs twice
+        if 2 * expected >= different or not self._lane.gate.pays(engine, expected, different, rows):
             return None
         column = ".".join(quote_double(name) for name in (edge.source.name, *edge.source.fields))
         texts = self._holding(source.conditions, held.dataset.schema)
@@ -325,6 +329,8 @@ def _pushed(part: ScanFragment, texts: Sequence[str], schema: pa.Schema) -> dict
         pushed["filter"] = " AND ".join(texts)
     if part.columns is not None and len(part.columns) < len(schema):
         pushed["columns"] = ", ".join(part.columns)
+    if part.limit is not None:
+        pushed["limit"] = f"{part.limit}" + (f" ordered by {part.order}" if part.order else "")
     return pushed
 
 
@@ -369,7 +375,7 @@ def _shown_part(part: Part, lane: Lane) -> Fragment:
         entry = lane.catalog.resolve(part.dataset)
         schema = entry.dataset.part_schema(part.part)
         where = " AND ".join(part.conditions) or None
-        op = Scan(part.dataset, part.columns, where, part=part.part)
+        op = Scan(part.dataset, part.columns, where, None, part.order, part.limit, part.part)
         return Fragment(
             part.name,
             entry.primary.engine.id,

@@ -32,7 +32,7 @@ def share_fetches(scans: Mapping[str, ScanFragment], edges: Sequence[Edge], rows
     for name, scan in scans.items():
         keys = frozenset((e.source, e.target.name) for e in edges if e.target.input == name)
         same = groups.setdefault((scan.dataset, scan.part), {})
-        same.setdefault((frozenset(scan.conditions), keys), []).append(scan)
+        same.setdefault((frozenset(scan.conditions), keys, scan.order, scan.limit), []).append(scan)
     fetches: list[ScanFragment] = []
     names: dict[str, str] = {}
     unkeyed: set[str] = set()
@@ -41,7 +41,13 @@ def share_fetches(scans: Mapping[str, ScanFragment], edges: Sequence[Edge], rows
         total = rows_of(members[0].name)
         expected = sum(total if m.estimated_rows is None else m.estimated_rows for m in members)
         if len(members) > 1 and expected >= _AS_MUCH * total:
-            whole = replace(united(members), conditions=_any_of(members), estimated_rows=min(total, expected))
+            whole = replace(
+                united(members),
+                conditions=_any_of(members),
+                order=None,
+                limit=None,
+                estimated_rows=min(total, expected),
+            )
             fetches.append(whole)
             unkeyed.update(s.name for scans_alike in alike.values() for s in scans_alike)
             names.update((s.name, whole.name) for scans_alike in alike.values() for s in scans_alike)
@@ -64,7 +70,7 @@ def united(scans: Sequence[ScanFragment]) -> ScanFragment:
 
 def _any_of(scans: Sequence[ScanFragment]) -> tuple[str, ...]:
     """Return the condition that a row passes when it passes all of some scan's; none where a scan takes every row."""
-    if any(not scan.conditions for scan in scans):
+    if any(not scan.conditions or scan.limit is not None for scan in scans):
         return ()
     return (" OR ".join(f"({' AND '.join(f'({c})' for c in scan.conditions)})" for scan in scans),)
 

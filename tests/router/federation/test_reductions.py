@@ -122,3 +122,31 @@ def test_a_dataset_read_twice_for_as_much_as_it_holds_is_fetched_once(db: polyro
     sql = "SELECT count(*) FROM a p, a q, b WHERE p.id = q.id AND p.id = b.id AND q.t = 't1'"
     assert [f.dataset for f in db.explain(sql).fragments].count("a") == 1
     assert db.sql(sql).scalar() == db.sql(sql, pushdown=False).scalar() == 6
+
+
+@pytest.mark.parametrize(
+    ("sql", "limit"),
+    [
+        ("SELECT id FROM c WHERE x = 1 ORDER BY id LIMIT 2", '2 ordered by "id"'),
+        ("SELECT t, id AS k FROM c ORDER BY k DESC, t LIMIT 2 OFFSET 3", '5 ordered by "id" DESC, "t"'),
+        ("SELECT id FROM c WHERE x = 1 LIMIT 2", "2"),
+        ("SELECT * FROM (SELECT id, x FROM c ORDER BY id LIMIT 4) s JOIN b ON s.id = b.id", '4 ordered by "id"'),
+        ("SELECT id + 1 AS id FROM c ORDER BY id LIMIT 2", None),
+        ("SELECT id FROM c WHERE random() < 2 ORDER BY id LIMIT 2", None),
+        ("SELECT DISTINCT x FROM c ORDER BY x LIMIT 2", None),
+        ("SELECT unnest([id, id]) FROM c ORDER BY id LIMIT 2", None),
+        ("SELECT count(*) FROM c LIMIT 2", None),
+        ("SELECT row_number() OVER (ORDER BY id DESC) r FROM c ORDER BY id LIMIT 2", None),
+        ("SELECT id FROM c ORDER BY n LIMIT 2", None),
+        ("SELECT p.id FROM c p, c q ORDER BY p.id LIMIT 2", None),
+        ("SELECT id FROM c WHERE id IN (SELECT x FROM b) ORDER BY id LIMIT 2", None),
+    ],
+)
+def test_a_limit_goes_down_with_every_condition_above_it(
+    db: polyroute.DatabaseCoordinator, sql: str, limit: str | None
+) -> None:
+    found = [f.pushed.get("limit") for f in db.explain(sql).fragments if f.dataset == "c"]
+    assert found[0] == limit
+    assert len(db.sql(sql)) == len(db.sql(sql, pushdown=False))
+    if "ORDER" in sql and "JOIN" not in sql and "q" not in sql:
+        assert db.sql(sql).fetchall() == db.sql(sql, pushdown=False).fetchall()
