@@ -19,6 +19,7 @@ _SIGMAS = 3.5
 _EVIDENCE = 3
 _PROBE_SHARE = 0.02
 _PROBE_SPACING = 6
+_SETTLED = 16
 _MOST_SAVED = 3.0
 _POOLED = 50
 _OVERRUN_WEIGHT = 0.3
@@ -76,12 +77,13 @@ class Drift:
         seen.clear()
         return True
 
-    def ran(self, engine: int, seconds: float) -> None:
-        """Count a run and save a share of its time for probes."""
+    def ran(self, engine: int, seconds: float, visits: int) -> None:
+        """Count a run and save a share of its time for probes, once its class is an old acquaintance."""
         self._reads += 1
         self._asked_at[engine] = self._reads
         self._mean_s += (seconds - self._mean_s) / min(self._reads, 200)
-        self._saved_s = min(self._saved_s + _PROBE_SHARE * seconds, _MOST_SAVED * self._mean_s)
+        if visits >= _SETTLED:
+            self._saved_s = min(self._saved_s + _PROBE_SHARE * seconds, _MOST_SAVED * self._mean_s)
         waited = self._reads - self._probed_at >= _PROBE_SPACING and self._saved_s > 0.1 * self._mean_s
         self.due = waited or any(self._surprises)
 

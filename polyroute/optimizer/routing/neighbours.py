@@ -28,14 +28,14 @@ _FAR = 9.0
 _BEYOND = 0.5
 _SHARED_WEIGHT = 0.5
 _PRIOR_COUNT = 4.0
-_LEARNED = 0.3
+_LEARNED = 0.6
 _PRIOR_GRID = np.linspace(-2.5, 2.5, 11)
 _PRIOR_WEIGHTS = np.exp(-0.5 * _PRIOR_GRID**2) / np.exp(-0.5 * _PRIOR_GRID**2).sum()
 _NO_CENSORED = np.zeros(len(_PRIOR_GRID), dtype=bool)
 
 
 class Outlook(NamedTuple):
-    """A weighted sample of log ratios of an engine to the incumbent; a censored one is a lower bound."""
+    """A weighted sample of log ratios of an engine to the incumbent; a censored one is a guess beyond a bound."""
 
     log_ratios: Floats
     weights: Floats
@@ -88,13 +88,13 @@ class Neighbours:
             usable[posterior.row] = False
         censored = np.isnan(means[usable, engine])
         apart = sizes[usable] - own
-        log_ratios, likely = _without_trend(values[usable] - sizes[usable], apart, censored)
+        likely = _without_trend(values[usable] - sizes[usable], apart, censored)
         distance = self._distance(posterior, engine, incumbent, own, usable) + (apart / _SIZE_WIDTH) ** 2
         weights = np.exp(-0.5 * distance)
         shared = np.exp(-0.5 * distance / _WIDE**2)
         weights += shared * (_SHARED_WEIGHT / (shared.sum() + 1.0))
         outlook = Outlook(
-            np.concatenate([log_ratios, _prior(likely), _PRIOR_GRID]),
+            np.concatenate([likely, _prior(likely), _PRIOR_GRID]),
             np.concatenate([weights, _LEARNED * _PRIOR_WEIGHTS, (1.0 - _LEARNED) * _PRIOR_WEIGHTS]),
             np.concatenate([censored, _NO_CENSORED, _NO_CENSORED]),
         )
@@ -149,13 +149,13 @@ class Neighbours:
         return distance
 
 
-def _without_trend(log_ratios: Floats, apart: Floats, censored: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def _without_trend(log_ratios: Floats, apart: Floats, censored: NDArray[np.bool_]) -> Floats:
     """Move log ratios along the slope over size to the size that is asked for; `apart` are the sizes less that one.
 
-    Returned are the moved ones, lower bounds where they are censored, and the same with likely values in their place.
+    Lower bounds are replaced by what is likely beyond them.
     """
     if not len(log_ratios):
-        return log_ratios, log_ratios
+        return log_ratios
     weights = np.exp(-0.5 * (apart / _TREND_WIDTH) ** 2) + 1e-9
     total = weights.sum()
     centre = apart - (weights * apart).sum() / total
@@ -165,7 +165,8 @@ def _without_trend(log_ratios: Floats, apart: Floats, censored: NDArray[np.bool_
         mean = (weights * likely).sum() / total
         slope = (weights * centre * (likely - mean)).sum() / spread
         likely = np.where(censored, np.maximum(log_ratios + _BEYOND, mean + slope * centre), log_ratios)
-    return log_ratios - slope * apart, likely - slope * apart
+    moved: Floats = likely - slope * apart
+    return moved
 
 
 def _prior(likely: Floats) -> Floats:

@@ -270,7 +270,7 @@ class RoutingPolicy:
 
     def _answered(self, posterior: Posterior, fingerprint: Hashable, index: int, log_s: float, seconds: float) -> None:
         drift = self._drift
-        drift.ran(index, seconds)
+        drift.ran(index, seconds, posterior.visits)
         posterior.limits[index] = None
         posterior.cut = False
         mean = posterior.means[index]

@@ -2,8 +2,9 @@
 
 A run of engine `e` instead of the incumbent `f`, cut at `limit` times what `f` takes, saves `1 - r` of every later run
 if the ratio `r` of their times turns out below one, costs `r - 1` once if it ends above, and the limit once if it is
-cut. Later runs are as many as were seen so far, times a factor (Lindy's law: what has been asked often will be asked
-often). It is worth while when the expected net is above zero; the limit is the one with the highest net.
+cut. A limit above one can be cheaper than one below, because a run that ends has also answered. Later runs are as many
+as were seen so far, times a factor (Lindy's law: what has been asked often will be asked often). A try is worth while
+when the expected net is above zero; the limit is the one with the highest net.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-LIMITS = (0.35, 0.5, 0.7, 0.85, 1.0)
-_LOOKAHEAD = 4.0
+LIMITS = (0.35, 0.5, 0.7, 1.0, 1.5, 2.5, 4.0)
+_LOOKAHEAD = 2.0
 _LONGEST = 10_000.0
 
 
@@ -48,8 +49,8 @@ def value_of_new(
 ) -> Value:
     """Return the value of trying an engine with no run yet, from a weighted sample of log ratios.
 
-    A censored one is only known to be at least so large. `overrun` is what a run that is cut costs beyond its limit, in
-    units of the incumbent's time.
+    A censored one is a guess at what is only known to be larger: it may cost, it saves nothing. `overrun` is what a run
+    that is cut costs beyond its limit, in units of the incumbent's time.
 
     >>> import numpy as np
     >>> sample = np.log([0.5, 2.0])
@@ -63,14 +64,15 @@ def value_of_new(
     total = float(weights.sum())
     if total <= 1e-12:
         return Value(-1.0, 1.0, 0.0)
-    known = np.where(censored, 0.0, weights / total)
+    shares, limits = weights / total, np.array(LIMITS)
     ratios = np.exp(np.minimum(log_ratios, 20.0))
-    ends = known[:, None] * (ratios[:, None] <= np.array(LIMITS)[None, :])
+    ratios = np.where(censored, np.maximum(ratios, 1.0), ratios)
+    ends = shares[:, None] * (ratios[:, None] <= limits[None, :])
     saved = (ends * np.maximum(0.0, 1.0 - ratios)[:, None]).sum(0)
-    cut = 1.0 - ends.sum(0)
-    nets = (runs + 1.0) * saved - (np.array(LIMITS) + overrun) * cut
+    paid = (ends * np.maximum(0.0, ratios - 1.0)[:, None]).sum(0)
+    nets = (runs + 1.0) * saved - paid - (limits + overrun) * (1.0 - ends.sum(0))
     best = int(nets.argmax())
-    return Value(float(nets[best]), LIMITS[best], float(known[ratios < 1.0].sum()))
+    return Value(float(nets[best]), LIMITS[best], float(shares[ratios < 1.0].sum()))
 
 
 def value_of_known(difference: float, error: float, noise: float, runs: float) -> Value:
