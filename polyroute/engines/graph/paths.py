@@ -108,6 +108,7 @@ def _dijkstra(
     labels: dict[int, Label] = {start: (0.0, 0)}
     before: dict[int, list[int]] = {}
     settled: set[int] = set()
+    nearest: Label | None = None
     heap = [(0.0, 0, start)]
     while heap:
         cost, hops, node = heapq.heappop(heap)
@@ -124,11 +125,15 @@ def _dijkstra(
                 if head in settled or weight != weight:
                     continue
                 label = (cost + weight, hops + 1)
+                # weights are not negative, so nothing beyond the goal's own label leads to it
+                if nearest is not None and label > nearest:
+                    continue
                 known = labels.get(head)
                 if known is None or label < known:
                     labels[head] = label
                     before[head] = [node]
                     heapq.heappush(heap, (*label, head))
+                    nearest = label if head == goal else nearest
                 elif label == known:
                     before[head].append(node)
     else:

@@ -2,8 +2,8 @@
 
 It has no file, reaches no file and no network, sees no Python variable, and its settings are locked; time zone UTC.
 Each call takes a cursor of its own, on which tables are registered under names that only that cursor knows.
-What does not fit in memory is spilled to a temporary folder. POLYROUTE_MERGE_MEMORY and POLYROUTE_MERGE_SPILL bound both
-('2GB'); without them DuckDB takes up to 80 % of the machine's memory and 90 % of the disk that is free.
+What does not fit in memory is spilled to a temporary folder. POLYROUTE_MERGE_MEMORY and POLYROUTE_MERGE_SPILL bound
+both ('2GB'); without them DuckDB takes up to 80 % of the machine's memory and 90 % of the disk that is free.
 """
 
 from __future__ import annotations

@@ -112,7 +112,11 @@ class Planner:
             return QueryPlan(statement.text, (whole.fragment,), (), None, None, epoch)
         site = self._site(inputs, homes) if in_place else None
         store = None if site is None else site.store
-        selects = push_subtrees(tree, homes, store, self._params, self._blocked)
+
+        def rows_of(name: str) -> int:
+            return self._estimator.rows(inputs[name].entry, inputs[name].scan.part)
+
+        selects = push_subtrees(tree, homes, store, self._params, self._blocked, rows_of)
         for select in selects:
             for name in select.inputs:
                 del inputs[name]
@@ -127,9 +131,7 @@ class Planner:
         scans = {name: self._scan(i, wanted[name], reductions, cuts.get(name)) for name, i in inputs.items()}
         edges = tuple(e for e in _usable(reductions.edges, inputs, held) if not self._keys_blocked(e, inputs))
         fetched_scans = {n: scan for n, scan in scans.items() if n not in held}
-        sharing = share_fetches(
-            fetched_scans, edges, lambda n: self._estimator.rows(inputs[n].entry, inputs[n].scan.part)
-        )
+        sharing = share_fetches(fetched_scans, edges, rows_of)
         self._stand(inputs, systems, statement, sharing.names, held)
         calls = [self._call_fragment(name, call, wanted[name]) for name, call in _named(statement.calls)]
         fetched: list[Part] = [*(s.fragment for s in selects), *systems, *sharing.scans, *calls]

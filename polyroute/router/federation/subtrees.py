@@ -46,6 +46,9 @@ class Subtree:
     columns: Mapping[str, str] | None
 
 
+# the distinct rows of a table this small are had cheaply in any way, and keys may leave out more of them
+_FEW_ROWS = 20_000
+
 Homes = Mapping[str, tuple[Home, ...]]
 Blocked = Callable[[str, str, str, str], bool]
 
@@ -56,11 +59,16 @@ def whole_statement(tree: exp.Query, homes: Homes, params: Mapping[str, object],
 
 
 def push_subtrees(
-    tree: exp.Query, homes: Homes, site: object, params: Mapping[str, object], blocked: Blocked
+    tree: exp.Query,
+    homes: Homes,
+    site: object,
+    params: Mapping[str, object],
+    blocked: Blocked,
+    rows_of: Callable[[str], int],
 ) -> list[Subtree]:
     """Put inputs in the place of the largest queries that one engine runs whole; those at the site stay in place."""
     found: list[Subtree] = []
-    _visit(tree, homes, site, params, found, blocked)
+    _visit(tree, homes, site, params, found, blocked, rows_of)
     return found
 
 
@@ -71,12 +79,13 @@ def _visit(
     params: Mapping[str, object],
     found: list[Subtree],
     blocked: Blocked,
+    rows_of: Callable[[str], int],
 ) -> None:
     names = _inputs_of(query)
     stores = _common_stores(names, homes)
     if not names:
         return
-    if stores and site not in stores and _reduces(query) and query.parent is not None:
+    if stores and site not in stores and _reduces(query, max(map(rows_of, names))) and query.parent is not None:
         accepted = _accepted(query, homes, params, f"__s{len(found)}", blocked)
         if accepted is not None:
             found.append(accepted)
@@ -85,7 +94,7 @@ def _visit(
             query.replace(exp.select(exp.Star()).from_(node))
             return
     for child in list(_child_queries(query)):
-        _visit(child, homes, site, params, found, blocked)
+        _visit(child, homes, site, params, found, blocked, rows_of)
 
 
 def _common_stores(names: Sequence[str], homes: Homes) -> dict[object, Home]:
@@ -111,12 +120,14 @@ def _child_queries(query: exp.Expr) -> Iterator[exp.Expr]:
             yield from _child_queries(child)
 
 
-def _reduces(query: exp.Expr) -> bool:
-    """Tell whether a query gives less than the scans beneath it would."""
+def _reduces(query: exp.Expr, rows: int) -> bool:
+    """Tell whether a query gives so much less than the scans beneath it that they need no keys; `rows` are theirs."""
     if not isinstance(query, exp.Select):
         return True
-    if any(query.args.get(c) for c in ("group", "having", "distinct", "limit", "joins", "with_", "qualify")):
+    if any(query.args.get(c) for c in ("group", "having", "limit", "joins", "with_", "qualify")):
         return True
+    if query.args.get("distinct"):
+        return rows > _FEW_ROWS
     calls = query.find_all(exp.AggFunc, exp.Anonymous)
     return any(isinstance(c, exp.AggFunc) or str(c.this).lower() in aggregate_names() for c in calls)
 
