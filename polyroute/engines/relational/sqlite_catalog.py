@@ -83,9 +83,10 @@ class SQLiteCatalog:
     @contextmanager
     def snapshot(self, table: Table, columns: Iterable[str], call: Call = UNBOUNDED) -> Iterator[sqlite3.Connection]:
         """Give a reader that sees one state of the file, in which the table is as described and its values fit."""
-        before = self._file.version_if_free()
+        loose = table.loose.intersection(columns)
+        before = self._file.version_if_free() if loose else None
         with self._file.snapshot(call) as reader:
-            self.check(reader, table, columns, before, call)
+            self.check(reader, table, loose, before, call)
             yield reader
 
     def check(
