@@ -71,6 +71,24 @@ def _ruled_out(placement: Placement, op: Operation, requirements: Requirements, 
         return "a replica takes no writes"
     if requirements.consistency == "strong":
         return "a replica, and strong consistency reads the primary"
+    return _too_old(placement, requirements)
+
+
+def readable(entry: Entry, engine_id: str, requirements: Requirements) -> Placement | None:
+    """Return the placement of a dataset in one engine if it may be read now, or None; for plans that were made before.
+
+    It says how old its state may be, where the caller takes an older one.
+    """
+    for placement in entry.placements:
+        if placement.engine.id == engine_id:
+            if placement.primary:
+                return placement
+            old = requirements.consistency == "strong" or _too_old(placement, requirements) is not None
+            return None if old else _labelled(placement, requirements)
+    return None
+
+
+def _too_old(placement: Placement, requirements: Requirements) -> str | None:
     lag = placement.behind()
     if lag is None or (lag.tolerable and _young_enough(placement, requirements)):
         return None

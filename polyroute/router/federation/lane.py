@@ -34,7 +34,7 @@ from polyroute.router.federation.checking import (
 )
 from polyroute.router.federation.connection import Access, Connection, Manner
 from polyroute.router.federation.estimates import Estimator
-from polyroute.router.federation.fragments import QueryPlan
+from polyroute.router.federation.fragments import QueryPlan, SelectFragment
 from polyroute.router.federation.merge import merge_batches
 from polyroute.router.federation.plain_run import PlainRun
 from polyroute.router.federation.plan_cache import PlanCache
@@ -206,10 +206,18 @@ class SqlLane:
     # plans
 
     def _remembered(self, sql: str, manner: Manner) -> QueryPlan | None:
-        return self._plans.get(
-            _key(sql, manner, in_place=True, held=self.checks.quarantine.epoch),
-            self._connection.catalog.current_epoch(),
-        )
+        return self._held(_key(sql, manner, in_place=True, held=self.checks.quarantine.epoch), manner)
+
+    def _held(self, key: Hashable, manner: Manner) -> QueryPlan | None:
+        """Return a remembered plan if the replicas that it reads are still current enough."""
+        plan = self._plans.get(key, self._connection.catalog.current_epoch())
+        if plan is None or not self._connection.catalog.has_copies:
+            return plan
+        access = self._access(manner)
+        wanted = [(e, p.datasets) for p in plan.parts if isinstance(p, SelectFragment) for e in p.engines]
+        if plan.site is not None:
+            wanted.append((plan.site.engine, plan.site.datasets))
+        return plan if all(access.may_read(engine, datasets) for engine, datasets in wanted) else None
 
     def _planned(
         self,
@@ -222,7 +230,7 @@ class SqlLane:
     ) -> QueryPlan | None:
         """Return the plan of a statement, or None for what only the plain form answers."""
         key = _key(statement.text, manner, in_place=in_place, held=self.checks.quarantine.epoch)
-        held = self._plans.get(key, self._connection.catalog.current_epoch()) if without is None else None
+        held = self._held(key, manner) if without is None else None
         if held is not None:
             return held
         connection = self._connection
@@ -357,5 +365,6 @@ def _result(run: Run | PlainRun, started: float) -> QueryResult:
     engines = {f.engine for f in run.measured}
     result.engine = engines.pop() if len(engines) == 1 else None
     result.attempts = max(1, len(run.measured))
+    result.freshness = run.freshness
     result._plan = partial(run.shown(), answer.num_rows, result.elapsed_s)
     return result

@@ -37,6 +37,11 @@ class PlainRun:
         self._plan: PlainPlan = planner.plan(statement)
         self.measured: list[Fragment] = []
 
+    @property
+    def freshness(self) -> str:
+        """How old what was read may be."""
+        return self._access.freshness
+
     def answer(self) -> pa.Table:
         """Fetch everything and return the merged answer."""
         return merge(self._plan.residual, self._fetch(), self._params, self._call)

@@ -57,6 +57,7 @@ class Lane(SystemTables, Protocol):
 
     estimator: Estimator
     gate: BindGate
+    freshness: str
 
     def fetch(self, op: Operation, call: Call) -> QueryResult:
         """Run one operation through lane A."""
@@ -85,6 +86,11 @@ class Run:
         self._tables: dict[str, pa.Table] = {}
         self._in_place = {s.name: s for s in plan.site.in_place} if plan.site else {}
         self.measured: list[Fragment] = []
+
+    @property
+    def freshness(self) -> str:
+        """How old what was read may be."""
+        return self._lane.freshness
 
     def answer(self) -> pa.Table:
         """Fetch everything and return the merged answer."""

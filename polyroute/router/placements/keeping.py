@@ -38,6 +38,11 @@ class CopyKeeping(ABC):
     @abstractmethod
     def _rebuild(self) -> None: ...
 
+    @property
+    def has_copies(self) -> bool:
+        """Whether any dataset lies in several engines."""
+        return bool(self._records)
+
     def stale_copies(self, name: str) -> frozenset[str]:
         """Return the engines whose copy of a dataset is older than its primary."""
         record = self._records.get(name)

@@ -302,6 +302,48 @@ def test_a_connection_that_dies_leaves_replicas_unbelieved(tmp_path: Path) -> No
         assert stale(again) == [False, True]
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count(*) FROM airports",
+        "SELECT count(*) FROM airports a JOIN others o ON o.country = a.country",
+        "SELECT count(*) FROM (SELECT DISTINCT iata FROM airports) x, others o WHERE o.country = 'US'",
+    ],
+)
+def test_a_statement_whose_plan_is_remembered_notices_that_its_replica_grew_old(
+    db: polyroute.DatabaseCoordinator, tmp_path: Path, sql: str
+) -> None:
+    db.load("others", [{"country": "US"}], engine="olap", key="country")
+    with sqlite3.connect(tmp_path / "rel.db") as other:
+        other.execute("UPDATE airports SET country = 'US'")
+    other.close()
+    db.replicate("airports", to="olap", refresh="manual")
+    for _ in range(3):
+        assert db.sql(sql).scalar() == 5
+    other = sqlite3.connect(tmp_path / "rel.db", isolation_level=None)
+    other.execute("INSERT INTO airports (iata, country) VALUES ('OST', 'US')")
+    other.close()
+    assert db.sql(sql).scalar() == 6
+    db.relational_upsert("airports", [{**MORE, "country": "US"}])
+    assert [db.sql(sql).scalar() for _ in range(2)] == [7, 7]
+    db.refresh("airports")
+    assert [db.sql(sql).scalar() for _ in range(2)] == [7, 7]
+
+
+def test_a_statement_says_how_old_its_answer_may_be_and_it_is_not_kept(tmp_path: Path) -> None:
+    engines = {"rel": f"sqlite:///{tmp_path}/rel.db", "olap": f"duckdb:///{tmp_path}/olap.duckdb"}
+    patient = Requirements(max_staleness_s=3600)
+    sql = "SELECT count(*) FROM airports WHERE iata <> ''"
+    with polyroute.connect(engines) as db:
+        db.load("airports", AIRPORTS, engine="rel", key="iata")
+        db.replicate("airports", to="olap", refresh="manual")
+        foreign_insert(tmp_path)
+        old = db.sql(sql, requirements=patient, routing=ON_REPLICA)
+        assert (old.scalar(), "replica in olap" in old.freshness) == (5, True)
+        again = db.sql(sql)
+        assert (again.scalar(), again.freshness, again.from_cache) == (6, "current", False)
+
+
 def test_a_replica_can_be_taken_away(db: polyroute.DatabaseCoordinator) -> None:
     db.replicate("airports", to="olap", refresh="manual")
     with pytest.raises(PolyrouteError, match="did you mean 'olap'"):
