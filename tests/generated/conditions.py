@@ -105,7 +105,7 @@ class Conditions(Scalars):
 
     def _range(self, column: Column) -> tuple[str, str]:
         values = [value_like(self.rng, column) for _ in range(2)]
-        low, high = sorted(values, key=lambda v: (v != v, v))  # type: ignore[operator, return-value]
+        low, high = sorted(values, key=lambda v: (v != v, v))
         return written(low), written(high)
 
     def _in_list(self, text: str, column: Column) -> str:

@@ -41,7 +41,7 @@ class Table:
     rows: pa.Table | list[Row]
     columns: tuple[Column, ...]
     home: str | None = None
-    options: Mapping[str, object] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def tables(rng: Random) -> tuple[Table, ...]:
@@ -68,7 +68,7 @@ def _table(
     rows: int,
     *,
     home: str | None = None,
-    options: Mapping[str, object] | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> Table:
     made = [_row(rng, columns) for _ in range(rows)]
     # one row in ten stands there twice

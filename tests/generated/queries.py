@@ -32,8 +32,8 @@ def generate(datasets: Sequence[Dataset], placements: Mapping[str, str], seed: i
     used = set(_PARAMETER.findall(" ".join((template, *(c.written for c in calls.values())))))
     params = {n: v for n, v in draft.params.items() if n in used}
     earlier = {n: draft.earlier[n] for n in params} if draft.chance(0.5) else {}
-    features, datasets = frozenset(draft.features), frozenset(draft.used)
-    return Generated(seed, template, params, earlier, calls, features, datasets, ordered)
+    features, read = frozenset(draft.features), frozenset(draft.used)
+    return Generated(seed, template, params, earlier, calls, features, read, ordered)
 
 
 class Queries(Selects):

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -34,7 +35,7 @@ class Raised:
     message: str
 
 
-Answer = pa.Table | Raised
+Answer: TypeAlias = pa.Table | Raised
 
 
 @dataclass(frozen=True, slots=True)
