@@ -17,9 +17,10 @@ from polyroute.errors import invalid
 from polyroute.operations import Operation, RelationalExecute, RelationalQuery
 from polyroute.query import Requirements, Routing
 from polyroute.result import QueryResult
-from polyroute.router.catalog import Entry, Placement
+from polyroute.router.catalog import Placement
 from polyroute.router.federation.connection import Connection
 from polyroute.router.federation.statement import Statement, named_parameters, read_statement
+from polyroute.router.selection import readable
 from polyroute.sql.dialect import render
 from polyroute.sql.filters import Unsupported
 
@@ -45,7 +46,7 @@ class WholeStatements:
         statement = read_statement(op.sql, read_only=self._connection.read_only)
         if isinstance(op, RelationalExecute):
             return self._change(op, statement, requirements, routing, call)
-        placements = self._placements(statement, op, routing)
+        placements = self._placements(statement, op, requirements, routing)
         try:
             if statement.tree is None:
                 raise Unsupported("only DuckDB can parse the text, so no engine's reading of it can be checked")
@@ -81,7 +82,7 @@ class WholeStatements:
                 "relational_execute runs INSERT, UPDATE and DELETE",
                 hint="use sql() for the others",
             )
-        placements = self._placements(statement, op, routing, write=True)
+        placements = self._placements(statement, op, requirements, routing, write=True)
         target = self._connection.catalog.resolve(".".join(statement.tables[0].parts))
         bare = replace(op, sql=_bare(statement))
         try:
@@ -93,7 +94,13 @@ class WholeStatements:
             ) from exc
 
     def _placements(
-        self, statement: Statement, op: Operation, routing: Routing, *, write: bool = False
+        self,
+        statement: Statement,
+        op: Operation,
+        requirements: Requirements,
+        routing: Routing,
+        *,
+        write: bool = False,
     ) -> list[Placement]:
         """Return the placements whose engine holds every dataset that a statement names."""
         if statement.calls or not statement.names:
@@ -105,14 +112,16 @@ class WholeStatements:
         shared: list[Placement] = []
         for placement in entries[0].placements:
             engine_id = placement.engine.id
-            usable = [_usable(e, engine_id, write=write) for e in entries]
+            held = [p for e in entries if (p := readable(e, engine_id, requirements)) is not None]
             if (
-                all(usable)
+                len(held) == len(entries)
+                and all(p.primary or not write for p in held)
                 and op.name in placement.engine.operations
                 and routing.engine in (None, engine_id)
                 and engine_id not in routing.exclude
             ):
-                shared.append(placement)
+                aged = [p.freshness for p in held if p.freshness != "current"]
+                shared.append(replace(placement, freshness=aged[0]) if aged else placement)
         if not shared:
             if write and not entries[0].primary.primary:
                 raise invalid(f"{entries[0].name!r} is written in its primary", hint="leave the engine out of the name")
@@ -121,10 +130,6 @@ class WholeStatements:
                 hint="use sql(), which joins across engines",
             )
         return shared
-
-
-def _usable(entry: Entry, engine_id: str, *, write: bool) -> bool:
-    return any(p.engine.id == engine_id and not p.stale and (p.primary or not write) for p in entry.placements)
 
 
 def _bare(statement: Statement) -> str:

@@ -165,6 +165,9 @@ def test_strong_reads_the_primary(db: polyroute.DatabaseCoordinator) -> None:
     db.replicate("airports", to="olap", refresh="manual")
     strong = Requirements(consistency="strong")
     assert {db.scan("airports", requirements=strong).engine for _ in range(4)} == {"rel"}
+    sql = "SELECT count(*) FROM airports"
+    assert {db.relational_query(sql, requirements=strong).engine for _ in range(4)} == {"rel"}
+    assert {db.sql(sql, requirements=strong).engine for _ in range(4)} == {"rel"}
 
 
 def test_who_takes_an_older_state_is_told_how_old_and_sees_his_own_writes(
