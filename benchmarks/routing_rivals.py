@@ -85,7 +85,7 @@ class Thompson(_Rival):
 
 
 class LinUCB(_Rival):
-    """LinUCB (Li et al., WWW 2010) on one-hot fingerprints shared with an intercept: a ridge per engine."""
+    """LinUCB (Li et al., WWW 2010) per engine on one-hot fingerprints and an intercept, its ridge taken as diagonal."""
 
     def choose(self, fingerprint: Hashable) -> Decision:
         return Decision(min(self.engines, key=lambda e: self._bound(fingerprint, e)))
