@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from weakref import WeakKeyDictionary
 
 from polyroute.engines import UNBOUNDED, Call
@@ -134,7 +135,8 @@ class Guard(Attempts):
             self._sleep(delay_s)
         elif call is UNBOUNDED:
             time.sleep(delay_s)
-        elif not (call.cancelled or call.expired):
+        else:
             woken = threading.Event()
-            with call.on_cancel(woken.set):
+            # a call that is over lets nobody in; what to raise for it is not decided here
+            with suppress(PolyrouteError), call.on_cancel(woken.set):
                 woken.wait(delay_s)

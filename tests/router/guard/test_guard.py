@@ -287,3 +287,4 @@ def test_a_pause_ends_when_its_call_is_cancelled(world: World) -> None:
     late = Call(timeout_s=0.01)
     guard._pause(3600.0, late)
     assert late.expired
+    guard._pause(3600.0, late)

@@ -30,6 +30,13 @@ def hanging(world: World) -> Iterator[World]:
     world.primary.hang_rate = world.replica.hang_rate = 0.0
 
 
+@pytest.fixture(autouse=True)
+def _settled() -> Iterator[None]:
+    """Leave no call of one test to be counted in the next."""
+    yield
+    settle()
+
+
 def settle() -> None:
     """Wait until the calls that lost have ended."""
     for thread in threading.enumerate():
