@@ -85,10 +85,10 @@ def _sum(inner: Value, distinct: str, suffix: str) -> Value:
 def _average(inner: Value, distinct: str, suffix: str, env: Env) -> Value:
     if inner.kind != "integer":
         raise Unsupported(f"an average of type {inner.type}")
-    total, number = (f"{name}({distinct}{inner.checked}){suffix}" for name in ("sum", "count"))
     if inner.column and inner.type in _SMALL:
-        # of small numbers DuckDB has but one way to divide
-        return Value(f"(CAST({total} AS REAL) / {number})", pa.float64())
+        # of small numbers both divide a sum that a double holds exactly, and in doubles
+        return Value(f"avg({distinct}{inner.checked}){suffix}", pa.float64())
+    total, number = (f"{name}({distinct}{inner.checked}){suffix}" for name in ("sum", "count"))
     env.draft.calls = True
     return Value(f"polyroute_avg({total}, {number})", pa.float64())
 
