@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from polyroute.router.federation.reductions import aggregates, conjuncts
+from polyroute.router.federation.implied import conjuncts
+from polyroute.router.federation.passing import aggregates
 from polyroute.router.federation.scopes import Block, Scopes
 from polyroute.sql.dialect import render
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from polyroute.router.catalog import Entry
-from polyroute.router.federation.reductions import Edge
+from polyroute.router.federation.implied import Edge
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 

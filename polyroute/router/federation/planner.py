@@ -32,6 +32,7 @@ from polyroute.router.federation.fragments import (
     SystemFragment,
 )
 from polyroute.router.federation.functions import call_schema
+from polyroute.router.federation.implied import Edge, Reductions
 from polyroute.router.federation.inputs import ScanInput, SystemInput, constant, resolve_table
 from polyroute.router.federation.keys import field_type, key_class
 from polyroute.router.federation.lateral import (
@@ -41,7 +42,7 @@ from polyroute.router.federation.lateral import (
     replace_call,
 )
 from polyroute.router.federation.plain import stand_for
-from polyroute.router.federation.reductions import Edge, Reductions, find_reductions
+from polyroute.router.federation.reductions import find_reductions
 from polyroute.router.federation.scopes import INPUT, Scopes
 from polyroute.router.federation.sharing import share_fetches
 from polyroute.router.federation.statement import FunctionCall, Statement, TableReference

@@ -35,12 +35,12 @@ from polyroute.router.federation.fragments import (
     SystemFragment,
 )
 from polyroute.router.federation.functions import call_schema, no_rows, without_rows
+from polyroute.router.federation.implied import Edge
 from polyroute.router.federation.inputs import constant, constant_text
 from polyroute.router.federation.keys import distinct_values, key_class
 from polyroute.router.federation.lateral import LateralCall, fetch_lateral, operation_of
 from polyroute.router.federation.merge import MERGE_SITE, merge
 from polyroute.router.federation.native import native_text
-from polyroute.router.federation.reductions import Edge
 from polyroute.router.federation.tables import Connection as SystemTables
 from polyroute.router.federation.tables import system_table
 from polyroute.sql.filters import parse_filter

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from polyroute.router.federation.fragments import ScanFragment
-from polyroute.router.federation.reductions import Edge
+from polyroute.router.federation.implied import Edge
 from polyroute.router.federation.scopes import BaseColumn
 
 _AS_MUCH = 0.8
