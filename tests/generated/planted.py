@@ -17,7 +17,7 @@ from sqlglot import exp
 from polyroute.engines import Call
 from polyroute.operations import Operation, Scan
 from polyroute.plan import Fragment
-from polyroute.router.federation import columns, planner, reductions, runner, scopes, sharing
+from polyroute.router.federation import columns, edges, implied, joins, planner, reductions, runner, scopes, sharing
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -49,7 +49,7 @@ def _lost_residual(patch: pytest.MonkeyPatch) -> None:
     """What was considered for pushing is no longer applied above, whether an engine took it or not."""
     found = reductions.find_reductions
 
-    def losing(tree_scopes: scopes.Scopes) -> reductions.Reductions:
+    def losing(tree_scopes: scopes.Scopes) -> implied.Reductions:
         answer = found(tree_scopes)
         for block in tree_scopes.blocks:
             block.select.set("where", None)
@@ -74,27 +74,28 @@ def _limit_below_filter(patch: pytest.MonkeyPatch) -> None:
 
 @fault("a filter that NULL passes pushed below the nullable side of an outer join", "left join", "full join")
 def _no_null_rejection(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(reductions, "_rejects_null", lambda tree: True)
+    patch.setattr(joins, "rejects_null", lambda tree: True)
 
 
 @fault("a filter pushed below a window, a DISTINCT ON, a LIMIT", "derived table", "filter above a query", "cte")
 def _below_cuts(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(reductions, "_passes_filters", lambda block: True)
+    for module in (reductions, edges):
+        patch.setattr(module, "passes_filters", lambda block: True)
 
 
 @fault("an ON condition of an outer join pushed to its preserved side", "filter in on of left join")
 def _preserved_side(patch: pytest.MonkeyPatch) -> None:
-    may = reductions._may_reduce
+    may = reductions.may_reduce
 
     def always_on(block: scopes.Block, source: scopes.Source, tree: exp.Expr, at: int | None) -> bool:
         return at is not None or may(block, source, tree, at)
 
-    patch.setattr(reductions, "_may_reduce", always_on)
+    patch.setattr(reductions, "may_reduce", always_on)
 
 
 @fault("keys bound to the preserved side of an outer join", "left join", "right join", "full join", "anti join")
 def _keys_of_wrong_side(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(reductions, "_may_take_keys", lambda block, target, at: True)
+    patch.setattr(edges, "may_take_keys", lambda block, target, at: True)
 
 
 @fault("NOT IN bound like IN", "not in subquery")
@@ -104,8 +105,8 @@ def _not_in_as_in(patch: pytest.MonkeyPatch) -> None:
     def confused(
         tree_scopes: scopes.Scopes,
         block: scopes.Block,
-        placed: reductions._Placed,
-        found: reductions.Reductions,
+        placed: implied.Placed,
+        found: implied.Reductions,
     ) -> None:
         inner = placed.tree.this if isinstance(placed.tree, exp.Not) else placed.tree
         if isinstance(inner, exp.In) and inner.args.get("query") is not None:
@@ -149,9 +150,9 @@ def _conditions_of_one(patch: pytest.MonkeyPatch) -> None:
 
 @fault("the right side of an ASOF join reduced", "filter above an asof join")
 def _asof_reduced(patch: pytest.MonkeyPatch) -> None:
-    may = reductions._may_reduce
+    may = reductions.may_reduce
 
     def whatever(block: scopes.Block, source: scopes.Source, tree: exp.Expr, at: int | None) -> bool:
         return source.method == "ASOF" or may(block, source, tree, at)
 
-    patch.setattr(reductions, "_may_reduce", whatever)
+    patch.setattr(reductions, "may_reduce", whatever)
