@@ -59,20 +59,20 @@ class Conditions(Scalars):
         form = self.weighted(
             {
                 "compare": 8,
-                "null": 3,
-                "distinct": 2,
+                "is null": 3,
+                "is distinct from": 2,
                 "between": 2,
                 "in list": 2.5,
                 "like": 4 if found.kind is Kind.TEXT else 0,
-                "columns": 2,
+                "two columns": 2,
                 "expression": 2.5,
                 "never null": 1.5,
             }
         )
         self.use(form)
-        if form == "null":
+        if form == "is null":
             return f"{text} IS {self.pick(('NULL', 'NOT NULL', 'NOT NULL'))}"
-        if form == "distinct":
+        if form == "is distinct from":
             return f"{text} IS {self.pick(('', 'NOT '))}DISTINCT FROM {self.pick((self.literal(column), 'NULL'))}"
         if form == "between":
             low, high = self._range(column)
@@ -81,7 +81,7 @@ class Conditions(Scalars):
             return self._in_list(text, column)
         if form == "like":
             return self._pattern(text)
-        if form == "columns":
+        if form == "two columns":
             return f"{text} {self.pick(('=', '<>', '<', '>='))} {self.scalar(found.kind, scope, 0)}"
         if form == "expression":
             return f"{self._around(text, found.kind)} {self._operator()} {self.literal(column)}"
