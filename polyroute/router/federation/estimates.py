@@ -55,7 +55,7 @@ class Estimator:
         if held is not None and held[1] == epoch and now < held[2]:
             return held[0]
         try:
-            known = primary.engine.statistics(primary.dataset.name, part).row_count
+            known = primary.engine.statistics(primary.dataset.name, part).rows
         except Exception:  # noqa: BLE001 - an estimate is never worth a failed query
             known = None
         rows = UNKNOWN_ROWS if known is None else known
