@@ -52,7 +52,7 @@ def test_configuration_and_addresses_add_up(invoke: Invoke, config: Path, tmp_pa
 def test_explain_shows_the_plan_and_does_not_run(invoke: Invoke, config: Path) -> None:
     done = invoke("query", "--config", str(config), "-c", HIGH, "--param", "floor=1000", "--explain")
     assert done.exit_code == 0
-    assert "scan on rel" in done.stdout
+    assert "select on rel" in done.stdout
     assert "moved" not in done.stdout
     analysed = invoke("query", "--config", str(config), "-c", "SELECT * FROM airports", "--explain", "--analyze")
     assert "3 rows" in analysed.stdout

@@ -113,7 +113,7 @@ class SqlLane:
 
         if written is None or plan is None or plan.question is None:
             return self._within_limits(load())
-        return self._within_limits(self._answers.answer(plan.question, values, written, manner, load))
+        return self._within_limits(self._answers.answer(plan.question, plan.epoch, values, written, manner, load))
 
     def _run(
         self,

@@ -93,14 +93,17 @@ class RememberedAnswers:
     def answer(
         self,
         question: Question,
+        epoch: int,
         params: Mapping[str, object],
         written: Hashable | None,
         manner: Manner,
         load: Callable[[], QueryResult],
     ) -> QueryResult:
-        """Return the answer to a question: a kept one, that of somebody's load in progress, or a new one."""
+        """Return the answer to a question: a kept one, that of somebody's load in progress, or a new one.
+
+        `epoch` is the catalog's in which the question was understood.
+        """
         sources = dict.fromkeys(Source(e.primary.engine, e.name, e.primary.engine.resource) for e in question.entries)
-        epoch = self._catalog.current_epoch()
         reading = self._cache.begin(tuple(sources), strong=manner.requirements.consistency == "strong")
         try:
             key = f"{question.text} {exact(dict(sorted(params.items())))}"
