@@ -99,6 +99,8 @@ class Drift:
         suspects = [e for e in known if self._surprises[e]]
         # to confirm a surprise, what is saved may be overdrawn; never for longer than it takes to save it again
         credit_s = _MOST_SAVED * self._mean_s if suspects else 0.0
+        # one that seemed to have become slow is expected to end: a stall must not keep it away for long
+        seconds += 0.0 if suspects else self.overrun_s
         waits = not suspects and self._reads - self._probed_at < _PROBE_SPACING
         self.due = False
         if not known or waits or self._saved_s + credit_s < seconds:

@@ -215,7 +215,8 @@ class RoutingPolicy:
             return value_of_new(outlook.log_ratios + tilt, outlook.weights, outlook.censored, runs, overrun)
         pooled = self._drift.noise
         days = max(0.0, self._clock() - posterior.observed_at[other]) / 86_400.0
-        error = posterior.error(other, pooled) + posterior.error(incumbent, pooled) + _AGEING_PER_DAY * days
+        # a run of the other one tells nothing of the incumbent, which learns with every read anyway
+        error = posterior.error(other, pooled) + _AGEING_PER_DAY * days
         return value_of_known(mean - own + tilt, error, posterior.noise(other, pooled), runs)
 
     def _settle(self, posterior: Posterior, race: int | None) -> Decision:
@@ -237,7 +238,7 @@ class RoutingPolicy:
             for e in range(len(self.engines))
             if e != posterior.incumbent and (posterior.means[e] is not None or posterior.bounds[e] is not None)
         ]
-        engine = self._drift.probe(known, _PROBE_LIMIT * own_s + self._drift.overrun_s)
+        engine = self._drift.probe(known, _PROBE_LIMIT * own_s)
         return None if engine is None else self._try(posterior, engine, _PROBE_LIMIT * own_s)
 
     def _try(self, posterior: Posterior, engine: int, limit_s: float) -> Decision:

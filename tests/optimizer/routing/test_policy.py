@@ -118,6 +118,16 @@ def test_a_change_of_one_class_stays_with_that_class() -> None:
     assert policy.predict(4, "a") == pytest.approx(1.0, rel=0.05)
 
 
+def test_an_engine_that_stalled_is_asked_again() -> None:
+    times = {0: {"a": 0.0001, "b": 0.002}, 1: {"a": 0.2, "b": 0.004}}
+    policy = policy_over(["a", "b"])
+    spend(policy, times, 60)
+    stalled = {0: {"a": 0.005, "b": 0.002}, 1: times[1]}
+    spend(policy, stalled, 6)
+    spend(policy, times, 60)
+    assert spend(policy, times, 60) <= 1.2 * 60 * 0.0041
+
+
 def test_noise_is_no_change() -> None:
     rng = random.Random(5)
     times = {q: {"a": 1.0, "b": 1.6} for q in range(10)}
