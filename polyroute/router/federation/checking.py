@@ -8,7 +8,7 @@ differ, but nothing is held against its pushdowns.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -99,7 +99,11 @@ def _blanked(tree: exp.Expr) -> exp.Expr:
 
 def versions_of(statement: Statement, catalog: Catalog) -> Callable[[], Mapping[str, object]]:
     """Return a function that gives a token for all that a statement reads, which differs after a change."""
-    names = {".".join(parts) for parts in statement.names} | set(_called(statement))
+    return versions_of_datasets({".".join(parts) for parts in statement.names} | set(_called(statement)), catalog)
+
+
+def versions_of_datasets(names: Collection[str], catalog: Catalog) -> Callable[[], Mapping[str, object]]:
+    """Return a function that gives a token for the state of some datasets in all their placements."""
     entries = [entry for name in sorted(names) if (entry := _found(catalog, name)) is not None]
 
     def versions() -> Mapping[str, object]:

@@ -106,3 +106,16 @@ class QueryPlan:
     site: Site | None
     epoch: int
     question: Question | None = None
+
+    @property
+    def read_twice(self) -> frozenset[str]:
+        """The datasets that are asked more than once in one run, and so might be seen in two states."""
+        names = [p.dataset for p in self.parts if isinstance(p, ScanFragment)]
+        names += [d for p in self.parts if isinstance(p, SelectFragment) for d in p.datasets]
+        if self.site is None:
+            return frozenset(n for n in names if names.count(n) > 1)
+        lateral = any(isinstance(p, CallFragment) and p.lateral for p in self.parts)
+        asked = {e.source.input for e in self.edges}
+        held = {s.dataset for s in self.site.in_place}
+        again = {s.dataset for s in self.site.in_place if lateral or s.name in asked}
+        return frozenset(again | {n for n in names if n in held or names.count(n) > 1})

@@ -30,6 +30,7 @@ from polyroute.router.federation.checking import (
     order_of,
     pushdowns_of,
     versions_of,
+    versions_of_datasets,
     without_values,
 )
 from polyroute.router.federation.connection import Access, Connection, Manner
@@ -54,6 +55,8 @@ Params = Mapping[str, object] | Sequence[object] | None
 
 # what may come of pushing alone: the plain form then has the last word
 _OF_THE_QUERY = frozenset({DatabaseErrorCode.QUERY_INVALID, DatabaseErrorCode.QUERY_EXECUTION_FAILED})
+# how often a plan is run while somebody writes what it reads more than once
+_RUNS = 3
 # what another placement may still answer, fragment by fragment
 _OF_THE_SITE = frozenset({DatabaseErrorCode.ENGINE_UNAVAILABLE, DatabaseErrorCode.ENGINE_CONNECTION_FAILED})
 
@@ -292,7 +295,9 @@ class SqlLane:
     ) -> QueryResult:
         if plan is not None:
             try:
-                return _result(Run(plan, self._access(manner), params, manner.call), started)
+                answered = self._in_one_state(plan, params, manner, started)
+                if answered is not None:
+                    return answered
             except Unsupported:
                 pass
             except PolyrouteError as exc:
@@ -302,6 +307,19 @@ class SqlLane:
                 if exc.code not in _OF_THE_QUERY:
                     raise
         return _result(PlainRun(self._reread(sql), self._access(manner), params), started)
+
+    def _in_one_state(
+        self, plan: QueryPlan, params: Mapping[str, object], manner: Manner, started: float
+    ) -> QueryResult | None:
+        """Run a plan until all that it reads more than once was the same each time; None when that never happens."""
+        again = plan.read_twice
+        versions = versions_of_datasets(again, self._connection.catalog) if again else None
+        for _ in range(_RUNS):
+            before = None if versions is None else versions()
+            result = _result(Run(plan, self._access(manner), params, manner.call), started)
+            if versions is None or versions() == before:
+                return result
+        return None
 
     def _pushed(self, plan: QueryPlan, sql: str, params: Mapping[str, object], manner: Manner) -> QueryResult:
         """Run a plan alone, whatever comes of it; the plain form only where an engine refuses a part."""
