@@ -74,6 +74,7 @@ class SQLiteFile:
         self._probing = threading.Lock()
         self._closed = False
         self._wal = False
+        self._own_moves = 0
         self._stamps = itertools.count(1)
         self.compiled = 0
         check_place(path, read_only=read_only)
@@ -195,7 +196,7 @@ class SQLiteFile:
             raise
         finally:
             self._lock.release()
-        return self._id, version
+        return self._id, version - self._own_moves
 
     def _read_version(self) -> tuple[int, int]:
         # two threads on one connection that has an authorizer wait for each other for ever: one for the GIL, one for it
@@ -243,7 +244,12 @@ class SQLiteFile:
         if self._wal or writer.in_transaction:
             return
         try:
+            [mode] = writer.execute("PRAGMA journal_mode").fetchone()
+            [before] = writer.execute("PRAGMA data_version").fetchone()
             writer.execute("PRAGMA journal_mode = WAL").fetchone()
+            [after] = writer.execute("PRAGMA data_version").fetchone()
+            # the change of mode itself looks to the writer like the commit of another program, one only
+            self._own_moves += mode != "wal" and after > before
             self._wal = True
         except sqlite3.OperationalError as exc:
             # where somebody reads in the old mode, that mode is right too: try again at the next write

@@ -8,7 +8,7 @@ too few.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -133,8 +133,17 @@ def distinct_arguments(node: exp.Expr, arguments: list[exp.Expr]) -> exp.Select:
     distinct.set("joins", before)
     with_ = _visible_ctes(select)
     if with_:
-        distinct.set("with_", exp.With(expressions=with_))
+        recursive = any(w.args.get("recursive") for w in _withs_around(select))
+        distinct.set("with_", exp.With(expressions=with_, recursive=recursive))
     return distinct
+
+
+def _withs_around(node: exp.Expr | None) -> Iterator[exp.With]:
+    while node is not None:
+        with_ = node.args.get("with_")
+        if isinstance(with_, exp.With):
+            yield with_
+        node = node.parent
 
 
 def _visible_ctes(select: exp.Expr) -> list[exp.Expr]:

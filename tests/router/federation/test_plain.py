@@ -193,3 +193,11 @@ def test_a_lateral_call_sees_no_later_siblings(db: polyroute.DatabaseCoordinator
         "SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b)"
     )
     assert [db.sql(sql, pushdown=pushed).one() for pushed in (True, False)] == [(4, 1), (4, 1)]
+
+
+def test_a_lateral_call_reads_a_recursive_table(db: polyroute.DatabaseCoordinator) -> None:
+    sql = (
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 2), s AS (SELECT 'JFK' AS a FROM r) "
+        "SELECT count(*) FROM s, graph_neighbors('routes', s.a) n"
+    )
+    assert [db.sql(sql, pushdown=pushed).scalar() for pushed in (True, False)] == [4, 4]

@@ -428,3 +428,11 @@ def test_a_read_only_connection_reads_replicas_and_makes_none(tmp_path: Path) ->
         for ask in (lambda: db.replicate("airports", to="olap"), lambda: db.refresh("airports")):
             with pytest.raises(PolyrouteError, match="read-only"):
                 ask()
+
+
+def test_the_first_load_into_two_fresh_files_makes_a_copy_that_is_read(tmp_path: Path) -> None:
+    engines = {"rel": f"sqlite:///{tmp_path}/fresh.db", "olap": f"duckdb:///{tmp_path}/fresh.duckdb"}
+    with polyroute.connect(engines, cache=False) as db:
+        db.load("t", [{"id": 1}], engine=("rel", "olap"), key="id", show_progress=False)
+        # SQLite's change to WAL at the first write is no commit of another program
+        assert len(db.scan("t", routing=Routing(engine="olap"))) == 1
