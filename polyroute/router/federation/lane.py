@@ -41,7 +41,8 @@ from polyroute.router.federation.plain_run import PlainRun
 from polyroute.router.federation.plan_cache import PlanCache
 from polyroute.router.federation.planner import NotPlanned, Planner
 from polyroute.router.federation.remembered import RememberedAnswers
-from polyroute.router.federation.runner import Run, shown
+from polyroute.router.federation.runner import Run
+from polyroute.router.federation.showing import shown
 from polyroute.router.federation.statement import Statement, named_parameters, parameters, read_statement
 from polyroute.router.federation.tables import described, shown_tables
 from polyroute.router.federation.verification import Pushdown
@@ -160,7 +161,7 @@ class SqlLane:
         plan = self._planned(statement, values, manner) if pushdown else None
         if plan is None:
             return PlainRun(self._reread(sql), self._access(manner), values).plan()
-        return shown(plan, self._access(manner))
+        return shown(plan, self._connection.catalog)
 
     def stream(
         self,

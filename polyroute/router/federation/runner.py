@@ -36,11 +36,12 @@ from polyroute.router.federation.fragments import (
 )
 from polyroute.router.federation.functions import call_schema, no_rows, without_rows
 from polyroute.router.federation.implied import Edge
-from polyroute.router.federation.inputs import constant, constant_text
+from polyroute.router.federation.inputs import constant
 from polyroute.router.federation.keys import distinct_values, key_class
 from polyroute.router.federation.lateral import LateralCall, fetch_lateral, operation_of
-from polyroute.router.federation.merge import MERGE_SITE, merge
+from polyroute.router.federation.merge import merge
 from polyroute.router.federation.native import native_text
+from polyroute.router.federation.showing import as_run, pushed_of
 from polyroute.router.federation.tables import Connection as SystemTables
 from polyroute.router.federation.tables import system_table
 from polyroute.sql.filters import parse_filter
@@ -171,7 +172,7 @@ class Run:
         columns = part.columns or tuple(schema.names)
         texts = self._holding(part.conditions, schema)
         fragment = Fragment(part.name, entry.primary.engine.id, "scan", part.dataset, "", columns=columns)
-        fragment.pushed = _pushed(part, texts, schema)
+        fragment.pushed = pushed_of(part, texts, len(schema))
         fragment.kept = part.kept
         if keys:
             fragment.bind_keys = ", ".join(f"{k.column} from {k.origin}" for k in keys)
@@ -314,30 +315,11 @@ class Run:
 
     def shown(self) -> Callable[[int, float], Plan]:
         """Return what makes the plan as it was run, out of the rows and seconds of the answer; it holds no data."""
-        return partial(_as_run, self._plan, self._lane, self.measured)
-
-
-def _as_run(query_plan: QueryPlan, lane: Lane, measured: Sequence[Fragment], rows: int, elapsed_s: float) -> Plan:
-    plan = shown(query_plan, lane)
-    done = {f.name: f for f in measured}
-    plan.fragments = [done.get(f.name, f) for f in plan.fragments]
-    plan.rows, plan.ms, plan.analyzed = rows, elapsed_s * 1e3, True
-    return plan
+        return partial(as_run, self._plan, self._lane.catalog, self.measured)
 
 
 def _reads(part: ScanFragment, column: str) -> bool:
     return part.columns is None or column in part.columns
-
-
-def _pushed(part: ScanFragment, texts: Sequence[str], schema: pa.Schema) -> dict[str, str]:
-    pushed = {}
-    if texts:
-        pushed["filter"] = " AND ".join(texts)
-    if part.columns is not None and len(part.columns) < len(schema):
-        pushed["columns"] = ", ".join(part.columns)
-    if part.limit is not None:
-        pushed["limit"] = f"{part.limit}" + (f" ordered by {part.order}" if part.order else "")
-    return pushed
 
 
 def _narrowed(op: Operation, part: CallFragment) -> Operation:
@@ -356,58 +338,3 @@ def _measured(result: QueryResult, fragment: Fragment) -> pa.Table:
     fragment.columns = tuple(table.column_names)
     fragment.rows, fragment.bytes, fragment.ms = table.num_rows, table.nbytes, result.elapsed_s * 1e3
     return table
-
-
-def shown(plan: QueryPlan, lane: Lane) -> Plan:
-    """Return a plan as explain shows it before it has run."""
-    fragments = [_shown_part(part, lane) for part in plan.parts]
-    merge_site = "none: one engine answers it all"
-    if plan.site is not None:
-        merge_site = f"{plan.site.engine} (in place)"
-        for scan in plan.site.in_place:
-            fragment = _shown_part(scan, lane)
-            fragment.engine, fragment.in_place = plan.site.engine, True
-            fragments.append(fragment)
-    elif plan.residual is not None:
-        merge_site = MERGE_SITE
-    for fragment in fragments:
-        sources = {e.source.input for e in plan.edges if e.target.input == fragment.name}
-        fragment.depends_on = tuple(sorted(sources))
-    return Plan(plan.text, plan.residual or "", merge_site, fragments)
-
-
-def _shown_part(part: Part, lane: Lane) -> Fragment:
-    if isinstance(part, ScanFragment):
-        entry = lane.catalog.resolve(part.dataset)
-        schema = entry.dataset.part_schema(part.part)
-        where = " AND ".join(part.conditions) or None
-        op = Scan(part.dataset, part.columns, where, None, part.order, part.limit, part.part)
-        return Fragment(
-            part.name,
-            entry.primary.engine.id,
-            "scan",
-            part.dataset,
-            native_text(op),
-            columns=part.columns,
-            pushed=_pushed(part, part.conditions, schema),
-            kept=part.kept,
-            estimated_rows=part.estimated_rows,
-        )
-    if isinstance(part, SelectFragment):
-        return Fragment(part.name, part.engines[0], "select", ", ".join(part.datasets), part.sql)
-    if isinstance(part, CallFragment):
-        dataset = constant_text(part.dataset)
-        found = lane.catalog.find(dataset)
-        engine = "?" if found is None else found.primary.engine.id
-        arguments = ", ".join(f"{n} => {constant_text(a)}" for n, a in part.arguments.items())
-        return Fragment(
-            part.name,
-            engine,
-            part.function,
-            dataset,
-            f"{part.function}({dataset}{', ' * bool(arguments)}{arguments})",
-            bind_keys=", ".join(part.lateral) or None,
-            estimated_rows=part.estimated_rows,
-        )
-    name = f"polyroute.{part.table}"
-    return Fragment(part.name, "polyroute", "scan", name, name)

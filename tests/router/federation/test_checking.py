@@ -67,3 +67,11 @@ def test_a_share_of_the_statements_is_checked_unasked(tmp_path: Path) -> None:
     config.write_text("[optimizer]\nverify_rate = 2\n", encoding="utf-8")
     with pytest.raises(PolyrouteError, match="from 0 to 1"):
         polyroute.connect(config)
+
+
+def test_a_plan_can_be_looked_at_when_its_datasets_are_gone(db: polyroute.DatabaseCoordinator) -> None:
+    result = db.sql("SELECT a.id FROM a JOIN b ON a.id = b.id", cache=False)
+    db.drop("a")
+    assert result.plan is not None
+    assert result.plan.rows == 10
+    assert [f.rows for f in result.plan.fragments] == [10, 10]
