@@ -10,6 +10,7 @@ from polyroute.errors import PerformanceError
 from polyroute.monitoring import PerformanceMetrics
 from polyroute.optimizer import ExecutionRecords
 from polyroute.router.catalog import Catalog
+from polyroute.router.federation import SqlLane, quarantine_findings
 from polyroute.router.guard import Guard
 from polyroute.router.health import HealthReport, health_report
 from polyroute.router.placements.replicas import replica_findings
@@ -22,10 +23,12 @@ class ObservingMethods:
     _guard: Guard
     catalog: Catalog
     executions: ExecutionRecords
+    _sql: SqlLane
 
     def health_report(self) -> HealthReport:
         """Ask every engine for a sign of life and return the state of each, with reasons and what to do about them."""
-        report = health_report(self._engines, self._guard, replica_findings(self.catalog.copies()))
+        findings = [*replica_findings(self.catalog.copies()), *quarantine_findings(self._sql.checks.quarantine)]
+        report = health_report(self._engines, self._guard, findings)
         return replace(report, recommendations=(*report.recommendations, *self.executions.notices))
 
     def performance_metrics(self, window_s: float | None = None) -> PerformanceMetrics:

@@ -18,6 +18,7 @@ from polyroute.router.federation.fragments import QueryPlan, ScanFragment, Selec
 from polyroute.router.federation.functions import FUNCTIONS
 from polyroute.router.federation.statement import Statement
 from polyroute.router.federation.verification import Pushdown, Quarantine
+from polyroute.router.health import Finding
 from polyroute.sql.dialect import parse_expression, parse_statement, render
 
 # not decided by the data alone: ties, order of arrival, chance, the clock
@@ -59,6 +60,12 @@ class Checks:
     def due(self) -> bool:
         """Tell whether the next statement is checked unasked."""
         return self.rate > 0 and self._rng() < self.rate
+
+
+def quarantine_findings(quarantine: Quarantine) -> list[Finding]:
+    """Return what a health report says of the pushdowns that are held."""
+    advice = "the answers are right without it; report it as a bug of the adapter, with the plan"
+    return [Finding(held.pushdown.engine, str(held), advice) for held in quarantine.report()]
 
 
 def decided(statement: Statement) -> bool:

@@ -41,6 +41,7 @@ def test_what_changes_an_answer_is_held_in_quarantine(db: polyroute.DatabaseCoor
     assert held.kept == {"\"t\" = 'new'": "in quarantine: it changed an answer"}
     assert len(db.sql(WHERE)) == 5
     assert len(db.sql(WHERE.replace("'new'", "'old'"))) == 5
+    assert any("answers otherwise with the filter of 'a'" in e.reason for e in db.health_report().engines)
 
 
 def test_a_right_answer_holds_nothing_back(db: polyroute.DatabaseCoordinator) -> None:
