@@ -6,7 +6,7 @@ does no harm. Edges lead out of correlated subqueries too: their rows only matte
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
@@ -23,6 +23,43 @@ def equality_edges(block: Block, placed: Placed, found: Reductions) -> None:
     if isinstance(left, exp.Column) and isinstance(right, exp.Column):
         _edge(block, left, right, placed, found)
         _edge(block, right, left, placed, found)
+
+
+def implied_edges(block: Block, conditions: Sequence[Placed], found: Reductions) -> None:
+    """Make edges of the equalities that follow from others: a = b and b = c give a = c.
+
+    Only what holds in every row of the answer may be joined together: conditions of WHERE, and of inner joins where no
+    later join brings rows that have not met them.
+    """
+    if any(s.side in ("RIGHT", "FULL") or s.method or s.kind in ("SEMI", "ANTI") for s in block.sources):
+        return
+    classes: list[dict[tuple[int, str], exp.Column]] = []
+    for placed in conditions:
+        if placed.at is not None and block.sources[placed.at].side:
+            continue
+        pair = _column_pair(block, placed.tree)
+        if pair is None:
+            continue
+        touched = [c for c in classes if c.keys() & pair.keys()]
+        classes = [c for c in classes if c not in touched] + [{k: v for c in (*touched, pair) for k, v in c.items()}]
+    for members in classes:
+        for (source_id, _), source in members.items() if len(members) > 2 else ():
+            for (target_id, _), target in members.items():
+                if source_id != target_id:
+                    _edge(block, source, target, Placed(source, None), found)
+
+
+def _column_pair(block: Block, tree: exp.Expr) -> dict[tuple[int, str], exp.Column] | None:
+    """Return the two columns of an equality between two sources of a block."""
+    if not isinstance(tree, exp.EQ):
+        return None
+    pair = {}
+    for side in (tree.this.unnest(), tree.expression.unnest()):
+        resolved = block.resolve(side) if isinstance(side, exp.Column) else None
+        if resolved is None or resolved[2]:
+            return None
+        pair[id(resolved[0]), resolved[1]] = side
+    return pair if len(pair) == 2 else None
 
 
 def _edge(block: Block, source: exp.Column, target: exp.Column, placed: Placed, found: Reductions) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from polyroute.router.federation.edges import equality_edges, membership_edges, using_edges
+from polyroute.router.federation.edges import equality_edges, implied_edges, membership_edges, using_edges
 from polyroute.router.federation.implied import Condition, Placed, Reductions, conjuncts
 from polyroute.router.federation.joins import may_reduce
 from polyroute.router.federation.passing import passed_column, passes_filters
@@ -45,8 +45,10 @@ def find_reductions(scopes: Scopes) -> Reductions:
     for block in scopes.blocks:
         if any(source.method == "POSITIONAL" for source in block.sources):
             continue
-        for condition in _conditions(block):
+        conditions = list(_conditions(block))
+        for condition in conditions:
             _consider(scopes, block, condition, found)
+        implied_edges(block, conditions, found)
         for at, source in enumerate(block.sources):
             if source.join is not None:
                 using_edges(block, at, source, found)

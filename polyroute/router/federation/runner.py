@@ -206,20 +206,23 @@ class Run:
         return held
 
     def _keys(self, part: ScanFragment, entry: Entry, call: Call) -> list[Keys]:
-        """Return the keys that pay for themselves; a column's keys from several sources are all taken."""
-        keys: list[Keys] = []
-        for edge in self._plan.edges:
-            if edge.target.input != part.name:
-                continue
-            if edge.source.input in self._tables:
-                found = self._values(edge, entry, part)
-            elif edge.source.input in self._in_place:
+        """Return the keys that pay for themselves: for each column the fewest that what was fetched has to give.
+
+        The merge site is only asked for those of a column that has none yet.
+        """
+        keys: dict[str, Keys] = {}
+        edges = [edge for edge in self._plan.edges if edge.target.input == part.name]
+        for edge in edges:
+            found = self._values(edge, entry, part) if edge.source.input in self._tables else None
+            held = keys.get(edge.target.name)
+            if found is not None and (held is None or len(found) < len(held.values)):
+                keys[edge.target.name] = Keys(edge.target.name, found, str(edge.source))
+        for edge in edges:
+            if edge.source.input in self._in_place and edge.target.name not in keys:
                 found = self._values_in_place(edge, entry, part, call)
-            else:
-                found = None
-            if found is not None:
-                keys.append(Keys(edge.target.name, found, str(edge.source)))
-        return keys
+                if found is not None:
+                    keys[edge.target.name] = Keys(edge.target.name, found, str(edge.source))
+        return list(keys.values())
 
     def _values(self, edge: Edge, entry: Entry, part: ScanFragment) -> pa.Array | None:
         values = distinct_values(self._tables[edge.source.input].column(edge.source.name), edge.source.fields)
